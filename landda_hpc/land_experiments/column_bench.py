@@ -39,6 +39,7 @@ class KeptWeather:
 
     def __init__(self, source: WeatherSource, start: datetime, index: IntArray) -> None:
         self.step = source.step
+        self.wind_height, self.scalar_height = source.wind_height, source.scalar_height
         self._kept: dict[datetime, Weather] = {}
         now = start
         while now < start + timedelta(days=1):

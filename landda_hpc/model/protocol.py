@@ -40,6 +40,16 @@ class WeatherSource(Protocol):
     """Weather for a fixed set of tiles."""
 
     @property
+    def wind_height(self) -> float:
+        """Height of wind above the ground, m."""
+        ...
+
+    @property
+    def scalar_height(self) -> float:
+        """Height of temperature and humidity above the ground, m."""
+        ...
+
+    @property
     def step(self) -> timedelta:
         """Length of a forcing step; divides a day. Steps begin at midnight UTC."""
         ...

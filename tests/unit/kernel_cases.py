@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -28,12 +30,14 @@ from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.land_experiments.column_bench import bare_kernel
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.write_back import SoilWater, apply_increment
-from landda_hpc.model.column import richards
+from landda_hpc.model.column import column, hydraulics, richards, tile_model
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
+from landda_hpc.model.column.land import model, parameters
 from landda_hpc.model.column.land.acceleration import decay, table_of
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.records import WATER, new_records
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing.stochastic import StochasticWeather
@@ -88,8 +92,8 @@ def soil_water() -> Arrays:
     wave = AnnualWave(climate.temperature)
     state = initial_state(tiles, wave, START, soil_water_by_climate(tiles, climate, np.zeros(len(tiles))))
     state["wetwat"][tiles.patchtype == PatchType.WETLAND] = 10.0
-    model = ColumnModel(tiles, PlainWeather(tiles, rain_scale=0.02), wave)
-    return arrays_of(state, model.forecast(state, START, START + timedelta(hours=9)))
+    soil = ColumnModel(tiles, PlainWeather(tiles, rain_scale=0.02), wave)
+    return arrays_of(state, soil.forecast(state, START, START + timedelta(hours=9)))
 
 
 def land_surface() -> Arrays:
@@ -98,8 +102,8 @@ def land_surface() -> Arrays:
     tiles = some_tiles(6, 2)
     for seed, month in ((1, 1), (2, 7)):
         state, start = random_state(tiles, seed), START.replace(month=month)
-        model = LandSurfaceModel(tiles, PlainWeather(tiles, rain_scale=5e-3), parameters_of(tiles, seed))
-        report = model.forecast(state, start, start + timedelta(hours=3))
+        land = LandSurfaceModel(tiles, PlainWeather(tiles, rain_scale=5e-3), parameters_of(tiles, seed))
+        report = land.forecast(state, start, start + timedelta(hours=3))
         found |= {f"{month} {name}": array for name, array in arrays_of(state, report).items()}
     return found
 
@@ -200,25 +204,48 @@ def others() -> Arrays:
     wetness = np.linspace(0.1, 0.9, 5 * N_SOIL).reshape(5, N_SOIL)
     layers, nodes = np.geomspace(20.0, 1000.0, N_SOIL), np.geomspace(30.0, 900.0, N_SOIL - 1)
     bare_kernel(wetness, np.full((5, N_SOIL), 6.0), layers, nodes, 1800.0, 3)
-    work = richards.work_array()
-    work[richards.W, :N_SOIL], work[richards.W_MIN, :N_SOIL], work[richards.W_MAX, :N_SOIL] = 2.0, 1.5, 9.0
-    work[richards.SINK, :N_SOIL] = np.linspace(0.0, 2.0, N_SOIL)
-    work[richards.FLUX, : N_SOIL + 1] = np.linspace(-1.0, 1.0, N_SOIL + 1)
-    taken = richards.apply_fluxes(1.0, N_SOIL, work)
+    water = new_records(WATER, 1)[0]
+    water.liquid, water.least, water.most = 2.0, 1.5, 9.0
+    water.sink = np.linspace(0.0, 2.0, N_SOIL)
+    water.flux = np.linspace(-1.0, 1.0, N_SOIL + 1)
+    taken = richards.apply_fluxes(1.0, water)
     tiles = some_tiles()
-    parameters = land_parameters(tiles, domain().grid, tile_climate(tiles, domain().climatology))
-    found = {f"land {field.name}": getattr(parameters, field.name) for field in fields(parameters)}
+    of_land = land_parameters(tiles, domain().grid, tile_climate(tiles, domain().climatology))
+    found = {f"land {field.name}": getattr(of_land, field.name) for field in fields(of_land)}
     years = [decay(np.array([1.0, -0.5]), np.array(second)) for second in ([0.5, -0.2], [0.0, 0.0], [-1.0, 2.0])]
     tables = [table_of(recharge) for recharge in (-1.0, 1e-12, 1e-8, 1e-4, 1.0)]
     lat, lon = np.array([-80.0, -30.0, 0.0, 45.0, 85.0]), np.linspace(0.0, 300.0, 5)
     sun = [mean_sun_height(lat, lon, np.sin(0.4), np.cos(0.4), turn, turn + 0.8) for turn in np.linspace(-4.0, 4.0, 9)]
-    found |= {"wetness": wetness, "sun": np.stack(sun), "sinks": work, "taken": np.array(taken)}
+    found |= {
+        "wetness": wetness,
+        "sun": np.stack(sun),
+        "sinks": np.concatenate([water.liquid, water.sink, water.flux]),
+        "taken": np.array(taken),
+    }
     return found | {"decay": np.array(years), "table": np.array(tables)}
 
 
 CASES: dict[str, Callable[[], Arrays]] = {
     case.__name__: case for case in (soil_water, land_surface, weather, images, curvelets, harmonics, colm, others)
 }
+
+
+def widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The fields of a record in reverse order behind an additional one, in nested records too."""
+    fields_of = [(name, dtype[name]) for name in reversed(dtype.names or ())]
+    wide = [(name, widened(kind) if kind.names else kind) for name, kind in fields_of]
+    return np.dtype([("added", np.float64), *wide], align=True)
+
+
+def with_other_records(case: Callable[[], Arrays]) -> Arrays:
+    """A case with ``widened`` records."""
+    with ExitStack() as stack:
+        for module, name in (
+            (hydraulics, "SOIL"), (column, "WATER"), (column, "DEMAND"), (tile_model, "TOTALS"), (parameters, "COLUMN"),
+            (model, "FORCING"), (model, "TILE"),
+        ):  # fmt: skip
+            stack.enter_context(patch.object(module, name, widened(getattr(module, name))))
+        return case()
 
 
 class Ran:
@@ -243,6 +270,8 @@ def main(path: str) -> None:
         arrays = case()
         sys.setprofile(None)
         found |= {f"{name}: {key}": array for key, array in arrays.items()}
+    for case in (soil_water, land_surface):
+        found |= {f"other records {case.__name__}: {key}": array for key, array in with_other_records(case).items()}
     np.savez(path, ran=np.array(sorted(ran.names)), **found)
 
 

@@ -67,3 +67,11 @@ def test_python_and_machine_code_agree(as_python: dict[str, np.ndarray], case: s
 def test_the_cases_reach_every_kernel(as_python: dict[str, np.ndarray]) -> None:
     ran = set(as_python["ran"].tolist())
     assert kernels() - ran == set(NOT_RUN), "add a case to kernel_cases.py"
+
+
+def test_a_field_may_be_added_and_moved_anywhere(as_python: dict[str, np.ndarray]) -> None:
+    """Records with all fields reversed and one more at the front of each give the same bits, as Python."""
+    usual = {name: array for name, array in as_python.items() if name.startswith(("land_surface: ", "soil_water: "))}
+    assert usual
+    for name, array in usual.items():
+        np.testing.assert_array_equal(as_python[f"other records {name}"], array, err_msg=name)

@@ -47,12 +47,12 @@ def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatA
     return np.ascontiguousarray(np.broadcast_to(array, (n_tile,)))
 
 
-def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
+def check_times(start: datetime, end: datetime, step: timedelta) -> None:
     """Raise ConfigError unless start <= end and both are a whole number of model steps after midnight."""
-    step = timedelta(seconds=timestep_s)
     if start > end or (start - midnight(start)) % step or (end - midnight(end)) % step:
         raise ConfigError(
-            f"forecast from {start} to {end}: expected start <= end, both whole steps of {timestep_s} s after midnight."
+            f"forecast from {start} to {end}: expected start <= end, both whole steps of {step.total_seconds():g} s "
+            "after midnight."
         )
 
 

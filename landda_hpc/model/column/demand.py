@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     ALBEDO_WATER,
@@ -25,16 +27,21 @@ from landda_hpc.constants import (
     ZERO_CELSIUS,
     FloatArray,
 )
+from landda_hpc.model.column.records import Records
 
-RAIN: Final = 0  # kg m-2 s-1
-SOIL: Final = 1  # potential evaporation of the tile's bare fraction, kg m-2 s-1
-CANOPY: Final = 2  # potential transpiration of its vegetated fraction, kg m-2 s-1
-OPEN_WATER: Final = 3  # potential evaporation of open water, kg m-2 s-1
-RESISTANCE: Final = 4  # g / ((D + g) r_a D_0), m-1; see ``hydrology.soil_evaporation``
-HUMIDITY: Final = 5  # relative humidity of the air, 0..1
-KELVIN: Final = 6  # gravity / (1000 R_v T), mm-1; relative humidity over soil water is exp(KELVIN psi)
-N_DEMAND: Final = 7
-"""Columns of the demand array, shape (n_tile, 7), C order."""
+DEMAND: Final = np.dtype(
+    [
+        ("rain", np.float64),  # kg m-2 s-1
+        ("soil", np.float64),  # potential evaporation of the tile's bare fraction, kg m-2 s-1
+        ("canopy", np.float64),  # potential transpiration of its vegetated fraction, kg m-2 s-1
+        ("open_water", np.float64),  # potential evaporation of open water, kg m-2 s-1
+        ("resistance", np.float64),  # g / ((D + g) r_a D_0), m-1; see ``hydrology.soil_evaporation``
+        ("humidity", np.float64),  # relative humidity of the air, 0..1
+        ("kelvin", np.float64),  # gravity / (1000 R_v T), mm-1; relative humidity over soil water is exp(kelvin psi)
+    ],
+    align=True,
+)
+"""Demand of a tile in a forcing step."""
 
 ALBEDO_VEGETATION: Final = 0.18
 ALBEDO_SOIL: Final = 0.25
@@ -59,16 +66,16 @@ def weather_demand(
     vegetation_fraction: FloatArray,
     rain_factor: FloatArray,
     potential_evaporation_factor: FloatArray,
-    demand: FloatArray,
+    demands: Records,
 ) -> None:
-    """Fill ``demand`` for every tile.
+    """Fill ``demands`` for every tile.
 
     Parameters
     ----------
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
     vegetation_fraction : 0..1, (n_tile,).
     rain_factor, potential_evaporation_factor : factors on rain and on all potential rates, (n_tile,).
-    demand : written, (n_tile, 7).
+    demands : records ``DEMAND``, written, (n_tile,).
 
     Notes
     -----
@@ -98,10 +105,11 @@ def weather_demand(
         vapour_pressure = specific_humidity[i] * surface_pressure[i] / moist
         air_resistance = 1.0 / (_DRAG * max(MIN_WIND, wind_speed[i]))
         diffusivity = 2.12e-5 * math.exp(1.75 * math.log(temperature / ZERO_CELSIUS))
-        demand[i, RAIN] = rain_factor[i] * precipitation[i]
-        demand[i, SOIL] = (1.0 - vegetation) * soil
-        demand[i, CANOPY] = vegetation * canopy if temperature > T_FREEZE else 0.0
-        demand[i, OPEN_WATER] = water
-        demand[i, RESISTANCE] = (1.0 - weight) / (air_resistance * diffusivity)
-        demand[i, HUMIDITY] = min(1.0, vapour_pressure / saturation)
-        demand[i, KELVIN] = GRAVITY / (1000.0 * GAS_CONSTANT_VAPOUR * temperature)
+        demand = demands[i]
+        demand.rain = rain_factor[i] * precipitation[i]
+        demand.soil = (1.0 - vegetation) * soil
+        demand.canopy = vegetation * canopy if temperature > T_FREEZE else 0.0
+        demand.open_water = water
+        demand.resistance = (1.0 - weight) / (air_resistance * diffusivity)
+        demand.humidity = min(1.0, vapour_pressure / saturation)
+        demand.kelvin = GRAVITY / (1000.0 * GAS_CONSTANT_VAPOUR * temperature)

@@ -16,51 +16,45 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import LEAST_POTENTIAL, N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
+from landda_hpc.constants import LEAST_POTENTIAL, N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z, FloatArray, IntArray
+from landda_hpc.model.column.records import SOIL, Records, new_records
 from landda_hpc.state import PatchType, Tiles, TileState
-
-PORSL: Final = 0
-LOG_PSI0: Final = 1
-BSW: Final = 2
-LOG_K_BELOW: Final = 3
-EXPONENT_BELOW: Final = 4
-HKSATI: Final = 5
-ROOT: Final = 6
-N_PARAMETER: Final = 7
-"""Rows of the packed parameters, see ``pack_parameters``."""
 
 MIN_SATURATION: Final = 0.01
 PSI_WILTING: Final = -1.5e5  # mm; roots take up no water from drier soil
 MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
 MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
+LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
+"""Layer thickness, mm; a layer of pure water of that thickness has the same mass in kg m-2."""
+
+NODE_DISTANCE_MM: Final[FloatArray] = 1000.0 * np.diff(SOIL_Z)
+"""Distance of a layer's node from the next one, mm."""
+
 _LOG_ICE_IMPEDANCE: Final = -6.0 * math.log(10.0)
 _SOIL: Final = int(PatchType.SOIL)
 _WETLAND: Final = int(PatchType.WETLAND)
 
 
-def pack_parameters(tiles: Tiles) -> FloatArray:
-    """Pack soil parameters for the kernels. Local.
+def soil_records(tiles: Tiles) -> Records:
+    """Hydraulic constants of the tiles for the kernels, (n_tile,) records ``SOIL``. Local.
 
-    Returns
-    -------
-    Shape (n_tile, 7, n_soil), C order: the parameters of a tile are one block of 560 bytes, and a row is
-    contiguous over layers. Rows: porosity; ln|psi0| (psi0 in mm); b; ln of the conductivity at the interface
-    below the layer (geometric mean of both layers, mm s-1; at the bottom that of the last layer); exponent 2b +
-    3 there (b is the mean of both layers); saturated conductivity of the layer, mm s-1; root fraction divided by
-    1 - psi0 / psi_wilting (multiplied by 1 - psi / psi_wilting, this is the stress factor of docs/column.md).
+    Notes
+    -----
+    Conductivity and exponent of an interface are the geometric and the arithmetic mean of both layers, at the bottom
+    those of the last layer. ``root``, multiplied by 1 - psi / psi_wilting, is the stress factor of docs/column.md.
     """
-    packed = np.empty((len(tiles), N_PARAMETER, N_SOIL))
+    soils = new_records(SOIL, len(tiles))
     log_k = _log(tiles.hksati)
-    packed[:, PORSL] = tiles.porsl
-    packed[:, LOG_PSI0] = _log(-tiles.psi0)
-    packed[:, BSW] = tiles.bsw
-    packed[:, LOG_K_BELOW, :-1] = 0.5 * (log_k[:, :-1] + log_k[:, 1:])
-    packed[:, LOG_K_BELOW, -1] = log_k[:, -1]
-    packed[:, EXPONENT_BELOW, :-1] = (tiles.bsw[:, :-1] + tiles.bsw[:, 1:]) + 3.0
-    packed[:, EXPONENT_BELOW, -1] = 2.0 * tiles.bsw[:, -1] + 3.0
-    packed[:, HKSATI] = tiles.hksati
-    packed[:, ROOT] = tiles.root_fraction / (1.0 - tiles.psi0 / PSI_WILTING)
-    return packed
+    soils.porosity = tiles.porsl
+    soils.log_psi0 = _log(-tiles.psi0)
+    soils.b = tiles.bsw
+    soils.log_k_below[:, :-1] = 0.5 * (log_k[:, :-1] + log_k[:, 1:])
+    soils.log_k_below[:, -1] = log_k[:, -1]
+    soils.exponent_below[:, :-1] = (tiles.bsw[:, :-1] + tiles.bsw[:, 1:]) + 3.0
+    soils.exponent_below[:, -1] = 2.0 * tiles.bsw[:, -1] + 3.0
+    soils.k_saturated = tiles.hksati
+    soils.root = tiles.root_fraction / (1.0 - tiles.psi0 / PSI_WILTING)
+    return soils
 
 
 @compiled()
@@ -85,8 +79,7 @@ def diagnose_tiles(
     wliq: FloatArray,
     wice: FloatArray,
     patchtype: IntArray,
-    parameters: FloatArray,
-    layer_dz: FloatArray,
+    soils: Records,
     smp: FloatArray,
     hk: FloatArray,
 ) -> None:
@@ -98,34 +91,28 @@ def diagnose_tiles(
     ----------
     wliq, wice : kg m-2, shape (n_tile, 15).
     patchtype : (n_tile,).
-    parameters : from ``pack_parameters``.
-    layer_dz : layer thickness, mm, (n_soil,).
+    soils : from ``soil_records``, (n_tile,).
     smp, hk : written, (n_tile, n_soil).
     """
     for i in range(patchtype.size):
         if patchtype[i] != _SOIL and patchtype[i] != _WETLAND:
             continue
-        for j in range(layer_dz.size):
-            porosity = parameters[i, PORSL, j]
-            theta = wliq[i, N_SNOW + j] / layer_dz[j]
-            ice_volume = wice[i, N_SNOW + j] * (1000.0 / RHO_ICE) / layer_dz[j]
+        soil = soils[i]
+        for j in range(N_SOIL):
+            porosity = soil.porosity[j]
+            theta = wliq[i, N_SNOW + j] / LAYER_DZ_MM[j]
+            ice_volume = wice[i, N_SNOW + j] * (1000.0 / RHO_ICE) / LAYER_DZ_MM[j]
             log_s = math.log(min(1.0, max(MIN_SATURATION, theta / porosity)))
-            psi = -math.exp(parameters[i, LOG_PSI0, j] - parameters[i, BSW, j] * log_s)
+            psi = -math.exp(soil.log_psi0[j] - soil.b[j] * log_s)
             smp[i, j] = max(LEAST_POTENTIAL, psi)
             if porosity - ice_volume < MIN_EFFECTIVE_POROSITY or theta <= MIN_THETA:
                 hk[i, j] = 0.0
             else:
-                exponent = 2.0 * parameters[i, BSW, j] + 3.0
+                exponent = 2.0 * soil.b[j] + 3.0
                 relative = math.exp(exponent * log_s) * ice_impedance(ice_volume, porosity)
-                hk[i, j] = parameters[i, HKSATI, j] * relative
+                hk[i, j] = soil.k_saturated[j] * relative
 
 
-LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
-"""Layer thickness, mm; a layer of pure water of that thickness has the same mass in kg m-2."""
-
-
-def diagnose_state(state: TileState, patchtype: IntArray, parameters: FloatArray) -> None:
+def diagnose_state(state: TileState, patchtype: IntArray, soils: Records) -> None:
     """Update smp and hk of a state from its water, in place; see ``diagnose_tiles``."""
-    diagnose_tiles(
-        state["wliq_soisno"], state["wice_soisno"], patchtype, parameters, LAYER_DZ_MM, state["smp"], state["hk"]
-    )
+    diagnose_tiles(state["wliq_soisno"], state["wice_soisno"], patchtype, soils, state["smp"], state["hk"])

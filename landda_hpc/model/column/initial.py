@@ -20,7 +20,7 @@ from landda_hpc.constants import (
 )
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.model.column.hydraulics import diagnose_state, pack_parameters
+from landda_hpc.model.column.hydraulics import diagnose_state, soil_records
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import TileClimate, aridity_index
 from landda_hpc.regridding.depth import layers_from_product
@@ -204,7 +204,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
     state["wetwat"][is_wetland] = INITIAL_WETLAND_STORE
     state["wa"][:] = _NO_AQUIFER_CHANGE
     state["zwt"][:] = _ZWT[tiles.climate_class]
-    diagnose_state(state, tiles.patchtype, pack_parameters(tiles))
+    diagnose_state(state, tiles.patchtype, soil_records(tiles))
     return state
 
 

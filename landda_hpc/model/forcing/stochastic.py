@@ -60,6 +60,7 @@ DRIFT: Final = 10.0  # m s-1 at the equator, eastward: 7 m s-1 at 45 degrees
 BAND_LENGTH: Final = 0.4  # correlation length of the structure inside storms, relative to that of storms
 BAND_SHARE: Final = 0.15  # fraction of the rain latent's variance due to this structure
 
+HEIGHT: Final = 10.0  # m, of wind, temperature and humidity above the ground
 TEMPERATURE_LENGTH_KM: Final = 1500.0
 TEMPERATURE_HOURS: Final = 60.0
 WIND_LENGTH_KM: Final = 900.0
@@ -119,6 +120,7 @@ class StochasticWeather:
             raise ShapeError(
                 f"weather climatology has shape {climatology.elevation.shape}; the grid is {grid.describe()}."
             )
+        self.wind_height = self.scalar_height = HEIGHT
         self._step = timedelta(hours=config.step_hours)
         self._cells, self._cell_of_tile = np.unique(tiles.cell, return_inverse=True)
         row, column = np.divmod(self._cells, grid.shape[1])

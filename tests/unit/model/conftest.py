@@ -23,6 +23,7 @@ class PlainWeather:
 
     def __init__(self, tiles: Tiles, step_hours: int = 3, rain_scale: float = 1e-3) -> None:
         self.step = timedelta(hours=step_hours)
+        self.wind_height = self.scalar_height = 10.0
         self.rain_scale = rain_scale
         self._index = tiles.global_index
         self._n_global = int(tiles.global_index.max(initial=-1)) + 1000

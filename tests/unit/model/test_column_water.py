@@ -13,12 +13,13 @@ from scipy.integrate import solve_ivp
 
 from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z
 from landda_hpc.model.column import demand as d
-from landda_hpc.model.column import hydraulics, hydrology, richards
+from landda_hpc.model.column import hydraulics, hydrology, richards, soil_water
+from landda_hpc.model.column.records import TOTALS, WATER, new_records
 from landda_hpc.model.column.soil import campbell_parameters, with_perturbed_parameters
 from landda_hpc.state import PatchType
 
 DZ = hydraulics.LAYER_DZ_MM
-DISTANCE = 1000.0 * np.diff(SOIL_Z)
+DISTANCE = hydraulics.NODE_DISTANCE_MM
 unit = st.floats(0.0, 1.0)
 layers = hnp.arrays(np.float64, N_SOIL, elements=unit)
 
@@ -29,42 +30,37 @@ class Columns:
     def __init__(self, tiles, wetness: float = 0.5) -> None:
         n = len(tiles)
         self.tiles = tiles
-        self.parameters = hydraulics.pack_parameters(tiles)
-        self.demand = np.zeros((n, d.N_DEMAND))
-        self.demand[:, d.HUMIDITY] = 0.5
-        self.demand[:, d.RESISTANCE] = 0.3 / (100.0 * 2.2e-5)
-        self.demand[:, d.KELVIN] = 9.80616 / (1000.0 * 461.5 * 290.0)
+        self.soils = hydraulics.soil_records(tiles)
+        self.demand = new_records(d.DEMAND, n)
+        self.demand.humidity = 0.5
+        self.demand.resistance = 0.3 / (100.0 * 2.2e-5)
+        self.demand.kelvin = 9.80616 / (1000.0 * 461.5 * 290.0)
         self.wliq = np.zeros((n, 15))
         self.wliq[:, N_SNOW:] = wetness * tiles.porsl * DZ
         self.wice = np.zeros((n, 15))
         self.temperature = np.full((n, 15), 290.0)
         self.wetwat = np.full(n, 100.0)
         self.zwt = np.full(n, 5.0)
-        self.totals = np.zeros((n, hydrology.N_TOTAL))
-        self.residual = np.zeros(n)
-        self.solves = 0
+        self.totals = new_records(TOTALS, n)
 
     @property
     def water(self) -> np.ndarray:
         return self.wliq[:, N_SNOW:]
 
     def advance(self, step: float, n_steps: int = 1) -> None:
-        self.solves += hydrology.advance_tiles(
+        hydrology.advance_tiles(
             step,
             n_steps,
             self.demand,
-            self.parameters,
+            self.soils,
             self.tiles.patchtype,
-            DZ,
-            DISTANCE,
             self.wliq,
             self.wice,
             self.temperature,
             self.wetwat,
             self.zwt,
             self.totals,
-            self.residual,
-            richards.work_array(),
+            new_records(WATER, 1),
         )
 
 
@@ -96,19 +92,19 @@ def test_budget_closes_and_bounds_hold_everywhere(
         c.water[:] = wetness * tiles.porsl * (1.0 - ice) * DZ
     else:
         c.water[:] = wetness * tiles.porsl * DZ
-    c.demand[:, d.RAIN] = rain_mm_h / 3600.0
-    c.demand[:, d.SOIL] = soil_mm_h / 3600.0
-    c.demand[:, d.CANOPY] = canopy_mm_h / 3600.0
-    c.demand[:, d.HUMIDITY] = humidity
+    c.demand.rain = rain_mm_h / 3600.0
+    c.demand.soil = soil_mm_h / 3600.0
+    c.demand.canopy = canopy_mm_h / 3600.0
+    c.demand.humidity = humidity
     c.zwt[:] = zwt
     before = c.water.copy()
     c.advance(step, 4)
     assert np.isfinite(c.water).all()
-    assert c.residual.max() <= 1e-9
+    assert c.totals.water_residual.max() <= 1e-9
     t = c.totals
-    balance = t[:, 0] - t[:, 1] - t[:, 2] - t[:, 3] - t[:, 4]
+    balance = t.precipitation - t.evaporation - t.transpiration - t.runoff - t.drainage
     np.testing.assert_allclose(c.water.sum(axis=1) - before.sum(axis=1), balance, atol=1e-9)
-    assert (t >= 0.0).all()
+    assert all((t[name] >= 0.0).all() for name in t.dtype.names)
     lowest = np.minimum(before, hydraulics.MIN_SATURATION * tiles.porsl * DZ)
     assert (c.water >= lowest - 1e-10).all()
     pores = np.maximum(
@@ -121,9 +117,9 @@ def test_water_beyond_the_pores_is_pushed_out_and_kept_account_of(make_tiles) ->
     c = Columns(make_tiles(20, only_soil=True), wetness=1.05)
     before = c.water.sum(axis=1)
     c.advance(1800.0)
-    assert (c.totals[:, hydrology.OVERFLOW] > 0).all()
-    np.testing.assert_allclose(c.totals[:, hydrology.OVERFLOW], c.totals[:, hydrology.RUNOFF], rtol=1e-12)
-    drained = c.totals[:, hydrology.OVERFLOW] + c.totals[:, hydrology.DRAINAGE]
+    assert (c.totals.overflow > 0).all()
+    np.testing.assert_allclose(c.totals.overflow, c.totals.runoff, rtol=1e-12)
+    drained = c.totals.overflow + c.totals.drainage
     np.testing.assert_allclose(before - c.water.sum(axis=1), drained, rtol=1e-9)
 
 
@@ -131,10 +127,10 @@ def test_a_layer_below_the_bound_only_gains(make_tiles) -> None:
     c = Columns(make_tiles(20, only_soil=True), wetness=0.3)
     c.water[:, 2] *= 0.01
     before = c.water[:, 2].copy()
-    c.demand[:, d.CANOPY] = 1.0 / 3600.0
+    c.demand.canopy = 1.0 / 3600.0
     c.advance(1800.0, 6)
     assert (c.water[:, 2] >= before - 1e-12).all()
-    assert c.residual.max() < 1e-10
+    assert c.totals.water_residual.max() < 1e-10
 
 
 def _reference(tiles, i: int, water: np.ndarray, infiltration: float, hours: float) -> np.ndarray:
@@ -159,28 +155,28 @@ def _reference(tiles, i: int, water: np.ndarray, infiltration: float, hours: flo
 def test_half_hour_steps_against_an_ode_solver(make_tiles, wetness: float, rain_mm_h: float) -> None:
     tiles = make_tiles(14, only_soil=True)
     c = Columns(tiles, wetness)
-    c.demand[:, d.RAIN] = rain_mm_h / 3600.0
+    c.demand.rain = rain_mm_h / 3600.0
     c.zwt[:] = 80.0
     start = c.water.copy()
     c.advance(1800.0, 6)
-    infiltration = (c.totals[:, 0] - c.totals[:, hydrology.RUNOFF]) / (6 * 1800.0)
+    infiltration = (c.totals.precipitation - c.totals.runoff) / (6 * 1800.0)
     for i in range(len(tiles)):
-        if c.totals[i, hydrology.OVERFLOW] > 0:
+        if c.totals[i].overflow > 0:
             continue
         expected = _reference(tiles, i, start[i], float(infiltration[i]), 3.0)
         np.testing.assert_allclose(c.water[i] / DZ, expected / DZ, atol=0.012)
         # Half-hour steps drain wet coarse soil a little slowly: within 3 % of what drains.
-        assert abs((c.water[i] - expected).sum()) < 0.03 * c.totals[i, hydrology.DRAINAGE] + 0.05
+        assert abs((c.water[i] - expected).sum()) < 0.03 * c.totals[i].drainage + 0.05
 
 
 def test_short_steps_converge_to_the_ode_solver(make_tiles) -> None:
     tiles = make_tiles(10, only_soil=True)
     c = Columns(tiles, 0.4)
-    c.demand[:, d.RAIN] = 2.0 / 3600.0
+    c.demand.rain = 2.0 / 3600.0
     c.zwt[:] = 80.0
     start = c.water.copy()
     c.advance(10.0, 360)
-    infiltration = (c.totals[:, 0] - c.totals[:, hydrology.RUNOFF]) / 3600.0
+    infiltration = (c.totals.precipitation - c.totals.runoff) / 3600.0
     for i in range(len(tiles)):
         expected = _reference(tiles, i, start[i], float(infiltration[i]), 1.0)
         np.testing.assert_allclose(c.water[i] / DZ, expected / DZ, atol=3e-4)
@@ -195,7 +191,7 @@ def test_hydrostatic_columns_stay_at_rest(make_tiles) -> None:
     before = c.water.copy()
     c.advance(600.0)
     np.testing.assert_allclose(c.water[:, :-2], before[:, :-2], rtol=1e-9)
-    np.testing.assert_allclose((before - c.water).sum(axis=1), c.totals[:, hydrology.DRAINAGE], atol=1e-11)
+    np.testing.assert_allclose((before - c.water).sum(axis=1), c.totals.drainage, atol=1e-11)
 
 
 def test_surface_runoff_is_simtop(make_tiles) -> None:
@@ -203,12 +199,12 @@ def test_surface_runoff_is_simtop(make_tiles) -> None:
     c = Columns(tiles, 0.3)
     c.zwt[:] = np.linspace(0.0, 20.0, 30)
     rain = 40.0 / 3600.0
-    c.demand[:, d.RAIN] = rain
+    c.demand.rain = rain
     c.advance(60.0)
     saturated = 0.38 * np.exp(-0.125 * 2.0 * c.zwt)
     expected = saturated * rain + (1.0 - saturated) * np.maximum(0.0, rain - tiles.hksati[:, 0])
-    np.testing.assert_allclose(c.totals[:, hydrology.RUNOFF], 60.0 * expected, rtol=1e-12)
-    assert (c.totals[:, hydrology.OVERFLOW] == 0.0).all()
+    np.testing.assert_allclose(c.totals.runoff, 60.0 * expected, rtol=1e-12)
+    assert (c.totals.overflow == 0.0).all()
 
 
 def test_ice_in_the_upper_layers_sheds_rain(make_tiles) -> None:
@@ -216,11 +212,11 @@ def test_ice_in_the_upper_layers_sheds_rain(make_tiles) -> None:
     c = Columns(tiles, 0.2)
     c.wice[:, N_SNOW + 1] = 0.5 * tiles.porsl[:, 1] * RHO_ICE * SOIL_DZ[1]
     c.zwt[:] = 80.0
-    c.demand[:, d.RAIN] = 10.0 / 3600.0
+    c.demand.rain = 10.0 / 3600.0
     c.advance(1800.0)
     capacity = tiles.hksati[:, 0] * 10.0 ** (-6.0 * 0.5)
     expected = 1800.0 * np.maximum(10.0 / 3600.0 - capacity, 0.0)
-    np.testing.assert_allclose(c.totals[:, hydrology.RUNOFF], expected, rtol=1e-4)
+    np.testing.assert_allclose(c.totals.runoff, expected, rtol=1e-4)
     np.testing.assert_array_equal(c.wice[:, N_SNOW + 1], 0.5 * tiles.porsl[:, 1] * RHO_ICE * SOIL_DZ[1])
 
 
@@ -232,7 +228,7 @@ def test_a_sealed_layer_passes_nothing(make_tiles) -> None:
     above, below = c.water[:, :4].sum(axis=1), c.water[:, 5:].sum(axis=1)
     c.advance(1800.0, 4)
     np.testing.assert_allclose(c.water[:, :4].sum(axis=1), above, rtol=1e-12)
-    np.testing.assert_allclose(below - c.water[:, 5:].sum(axis=1), c.totals[:, hydrology.DRAINAGE], rtol=1e-9)
+    np.testing.assert_allclose(below - c.water[:, 5:].sum(axis=1), c.totals.drainage, rtol=1e-9)
 
 
 def test_roots_take_what_the_stress_function_says(make_tiles) -> None:
@@ -241,16 +237,16 @@ def test_roots_take_what_the_stress_function_says(make_tiles) -> None:
     psi = -6.0e4
     c.water[:] = (psi / tiles.psi0) ** (-1.0 / tiles.bsw) * tiles.porsl * DZ
     potential = 0.2 / 3600.0
-    c.demand[:, d.CANOPY] = potential
+    c.demand.canopy = potential
     c.advance(1.0)
     stress = (1.0 - psi / -1.5e5) / (1.0 - tiles.psi0[:, 0] / -1.5e5)
     expected = potential * stress * tiles.root_fraction.sum(axis=1)
-    np.testing.assert_allclose(c.totals[:, hydrology.TRANSPIRATION], expected, rtol=1e-9)
+    np.testing.assert_allclose(c.totals.transpiration, expected, rtol=1e-9)
     frozen = Columns(tiles)
-    frozen.demand[:, d.CANOPY] = potential
+    frozen.demand.canopy = potential
     frozen.temperature[:] = 270.0
     frozen.advance(1800.0)
-    assert (frozen.totals[:, hydrology.TRANSPIRATION] == 0.0).all()
+    assert (frozen.totals.transpiration == 0.0).all()
 
 
 def test_soil_evaporation_falls_from_potential_to_nothing() -> None:
@@ -262,9 +258,10 @@ def test_soil_evaporation_falls_from_potential_to_nothing() -> None:
 
     def evaporation(theta: float, humidity: float = 0.4) -> float:
         psi = psi0 * (theta / porsl) ** -b
-        rate: float = hydrology.soil_evaporation(
-            1.0, resistance, humidity, kelvin, theta, psi, porsl, porsl, theta_air, tortuosity, 0.0175
-        )
+        demand = new_records(d.DEMAND, 1)[0]
+        demand.soil, demand.resistance, demand.humidity, demand.kelvin = 1.0, resistance, humidity, kelvin
+        depth = soil_water.dry_layer(theta, porsl, porsl, theta_air, 0.0175)
+        rate: float = hydrology.soil_evaporation(demand, depth, psi, tortuosity)
         return rate
 
     assert evaporation(porsl) == pytest.approx(1.0, abs=0.01)
@@ -284,19 +281,19 @@ def test_wetlands_keep_account_of_what_they_are_given(make_tiles) -> None:
     c = Columns(tiles)
     is_wetland = tiles.patchtype == PatchType.WETLAND
     assert is_wetland.any()
-    c.demand[:, d.RAIN] = np.linspace(0.0, 20.0, 200) / 3600.0
-    c.demand[:, d.OPEN_WATER] = 5.0 / 3600.0
+    c.demand.rain = np.linspace(0.0, 20.0, 200) / 3600.0
+    c.demand.open_water = 5.0 / 3600.0
     store = c.wetwat.copy()
     c.advance(3600.0, 48)
     t = c.totals[is_wetland]
     change = (c.wetwat - store)[is_wetland]
-    np.testing.assert_allclose(change, t[:, 0] + t[:, 6] - t[:, 1] - t[:, 3], atol=1e-9)
-    np.testing.assert_allclose(t[:, 1], 48 * 5.0, rtol=1e-12)
-    assert (t[:, 6] > 0).any()
-    assert (t[:, 3] > 0).any()
+    np.testing.assert_allclose(change, t.precipitation + t.supply - t.evaporation - t.runoff, atol=1e-9)
+    np.testing.assert_allclose(t.evaporation, 48 * 5.0, rtol=1e-12)
+    assert (t.supply > 0).any()
+    assert (t.runoff > 0).any()
     assert c.wetwat.min() >= 0.0
     assert c.wetwat.max() <= hydrology.WETLAND_STORE
-    assert c.residual.max() < 1e-12
+    assert c.totals.water_residual.max() < 1e-12
 
 
 def test_glaciers_and_lakes_pass_rain_on(make_tiles) -> None:
@@ -304,36 +301,35 @@ def test_glaciers_and_lakes_pass_rain_on(make_tiles) -> None:
     c = Columns(tiles)
     other = (tiles.patchtype == PatchType.GLACIER) | (tiles.patchtype == PatchType.LAKE)
     before = c.wliq.copy()
-    c.demand[:, d.RAIN] = 1e-4
-    c.demand[:, d.OPEN_WATER] = 1e-4
+    c.demand.rain = 1e-4
+    c.demand.open_water = 1e-4
     c.advance(1800.0, 6)
     np.testing.assert_array_equal(c.wliq[other], before[other])
-    np.testing.assert_array_equal(c.totals[other, hydrology.RUNOFF], c.totals[other, hydrology.PRECIPITATION])
-    assert (c.totals[other, hydrology.EVAPORATION] == 0).all()
+    np.testing.assert_array_equal(c.totals.runoff[other], c.totals.precipitation[other])
+    assert (c.totals.evaporation[other] == 0).all()
 
 
 def test_steep_fronts_take_more_and_shorter_steps(make_tiles) -> None:
     tiles = make_tiles(10, only_soil=True)
     calm, storm = Columns(tiles), Columns(tiles, 0.2)
     calm.advance(1800.0, 6)
-    storm.demand[:, d.RAIN] = 50.0 / 3600.0
+    storm.demand.rain = 50.0 / 3600.0
     storm.advance(1800.0, 6)
-    assert calm.solves == 60
-    assert storm.solves > 120
+    assert calm.totals.n_solves.sum() == 60
+    assert storm.totals.n_solves.sum() > 120
 
 
 def test_elimination_without_slope_of_k_always_works() -> None:
     """Columns of alternating bone-dry and saturated layers, where the full expansion may lose its pivot."""
     rng = np.random.default_rng(0)
-    c = richards.work_array()
+    water = new_records(WATER, 1)[0]
     for _ in range(200):
-        c[richards.PSI, :N_SOIL] = -(10.0 ** rng.uniform(1.0, 8.0, N_SOIL))
-        c[richards.DPSI, :N_SOIL] = 10.0 ** rng.uniform(1.0, 10.0, N_SOIL)
-        c[richards.K_BELOW, :N_SOIL] = 10.0 ** rng.uniform(-12.0, -1.0, N_SOIL)
-        c[richards.DK, :N_SOIL] = 100.0 * c[richards.K_BELOW, :N_SOIL]
-        c[richards.SINK, :N_SOIL] = 0.0
-        assert richards.solve_column(1800.0, 0.0, DZ, DISTANCE, False, c) >= 0.0
-        assert np.isfinite(c[richards.FLUX]).all()
+        water.psi = -(10.0 ** rng.uniform(1.0, 8.0, N_SOIL))
+        water.dpsi = 10.0 ** rng.uniform(1.0, 10.0, N_SOIL)
+        water.k_below = 10.0 ** rng.uniform(-12.0, -1.0, N_SOIL)
+        water.dk = 100.0 * water.k_below
+        assert richards.solve_column(1800.0, 0.0, 0.0, water) >= 0.0
+        assert np.isfinite(water.flux).all()
 
 
 def test_diagnosed_hydraulics_are_campbells(make_tiles) -> None:
@@ -345,7 +341,7 @@ def test_diagnosed_hydraulics_are_campbells(make_tiles) -> None:
     c.wice[:, N_SNOW + 2] = 0.3 * tiles.porsl[:, 2] * RHO_ICE * SOIL_DZ[2]
     c.wice[:, N_SNOW + 3] = 0.99 * tiles.porsl[:, 3] * RHO_ICE * SOIL_DZ[3]
     smp, hk = np.full((40, N_SOIL), 7.0), np.full((40, N_SOIL), 7.0)
-    hydraulics.diagnose_tiles(c.wliq, c.wice, tiles.patchtype, c.parameters, DZ, smp, hk)
+    hydraulics.diagnose_tiles(c.wliq, c.wice, tiles.patchtype, c.soils, smp, hk)
     has_soil = tiles.is_updatable | (tiles.patchtype == PatchType.WETLAND)
     assert (smp[~has_soil] == 7.0).all()
     assert (hk[~has_soil] == 7.0).all()
@@ -360,7 +356,7 @@ def test_diagnosed_hydraulics_are_campbells(make_tiles) -> None:
     # Water of one layer changes: its values follow, all others keep their bits.
     old = smp.copy(), hk.copy()
     c.water[:, 5] *= 0.9
-    hydraulics.diagnose_tiles(c.wliq, c.wice, tiles.patchtype, c.parameters, DZ, smp, hk)
+    hydraulics.diagnose_tiles(c.wliq, c.wice, tiles.patchtype, c.soils, smp, hk)
     others = np.arange(N_SOIL) != 5
     np.testing.assert_array_equal(smp[:, others], old[0][:, others])
     np.testing.assert_array_equal(hk[:, others], old[1][:, others])
@@ -379,18 +375,18 @@ def test_demand_is_priestley_and_taylor() -> None:
         np.full(n, 1e-4),  # precipitation
     )
     vegetation, rain_factor, factor = np.full(n, 0.6), np.full(n, 2.0), np.full(n, 0.5)
-    demand = np.zeros((n, d.N_DEMAND))
+    demand = new_records(d.DEMAND, n)
     d.weather_demand(*air, vegetation, rain_factor, factor, demand)
     # FAO-56, annex 2, at 20 degC: saturation 2.338 kPa, slope 0.1447 kPa/K; psychrometric constant 0.0665 at 100 kPa
     # with a latent heat of 2.45e6 J kg-1, 2 % less than CoLM's.
     slope, gamma = 0.14474, 0.665e-3 * 100.0
     net = (1 - 0.18) * 600.0 + 0.97 * (330.0 - 5.67e-8 * 293.15**4)
     expected = 0.5 * 0.6 * 1.26 * slope / (slope + gamma) * 0.9 * net / 2.5104e6
-    assert demand[2, d.CANOPY] == pytest.approx(expected, rel=0.015)
-    assert demand[0, d.SOIL] == demand[0, d.CANOPY] == demand[0, d.OPEN_WATER] == 0.0  # night
-    assert demand[3, d.CANOPY] == 0.0
-    assert demand[3, d.SOIL] > 0.0  # frost
-    assert demand[2, d.OPEN_WATER] > demand[2, d.CANOPY] / 0.6 > demand[2, d.SOIL] / 0.4
-    np.testing.assert_allclose(demand[:, d.RAIN], 2e-4)
+    assert demand[2].canopy == pytest.approx(expected, rel=0.015)
+    assert demand[0].soil == demand[0].canopy == demand[0].open_water == 0.0  # night
+    assert demand[3].canopy == 0.0
+    assert demand[3].soil > 0.0  # frost
+    assert demand[2].open_water > demand[2].canopy / 0.6 > demand[2].soil / 0.4
+    np.testing.assert_allclose(demand.rain, 2e-4)
     vapour = 0.007 * 1e5 / (0.622 + 0.378 * 0.007)
-    assert demand[1, d.HUMIDITY] == pytest.approx(vapour / 2338.0, rel=1e-3)
+    assert demand[1].humidity == pytest.approx(vapour / 2338.0, rel=1e-3)

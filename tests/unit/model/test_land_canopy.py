@@ -22,14 +22,14 @@ from landda_hpc.model.column.land import (
     plants,
     radiation,
 )
-from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.parameters import ALBEDO_LIMITS, infrared_scatter, land_parameters
 from landda_hpc.model.column.land.plants import leaf_area
+from landda_hpc.model.column.land.records import COLUMN, Record
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.column.static_fields import cell_albedo
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing import load_climatology
-from tests.unit.model.land_columns import empty
+from tests.unit.model.land_columns import empty_tile, filled, usual_weather
 
 # ------------------------------------------------------------------ radiation
 
@@ -38,17 +38,17 @@ from tests.unit.model.land_columns import empty
     st.floats(0.0, 1.0), st.floats(0.9, 1.0), st.floats(50.0, 500.0), st.floats(220.0, 320.0), st.floats(220.0, 320.0)
 )
 def test_long_wave_is_shared_without_loss(absorbs, emits, sky, leaf, surface):
-    _, x = empty()
-    x[a.EMIS_V], x[a.EMIS_G] = absorbs, emits
-    gain, below, up = radiation.longwave(sky, leaf, surface, x)
+    tile = empty_tile()
+    tile.leaf_emissivity, tile.ground_emissivity = absorbs, emits
+    gain, below, up = radiation.longwave(sky, leaf, surface, tile)
     assert gain + below + up == pytest.approx(sky, abs=1e-9)
 
 
 def test_long_wave_at_one_temperature_is_that_of_a_black_body():
-    _, x = empty()
-    x[a.EMIS_V], x[a.EMIS_G] = 0.6, 0.95
+    tile = empty_tile()
+    tile.leaf_emissivity, tile.ground_emissivity = 0.6, 0.95
     sky = STEFAN_BOLTZMANN * 290.0**4
-    gain, below, up = radiation.longwave(sky, 290.0, 290.0, x)
+    gain, below, up = radiation.longwave(sky, 290.0, 290.0, tile)
     assert gain == pytest.approx(0.0, abs=1e-9) and below == pytest.approx(0.0, abs=1e-9)
     assert up == pytest.approx(sky)
 
@@ -63,27 +63,23 @@ def test_snow_darkens_with_age_and_soil_with_water():
 # ------------------------------------------------------------------ canopy
 
 
-def leafy(weather_values: dict[int, float], area: float = 4.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    weather = np.zeros(a.N_WEATHER)
-    weather[[a.W_AIR, a.W_HUMIDITY, a.W_PRESSURE, a.W_WIND, a.W_LONG]] = 295.0, 0.008, 1e5, 3.0, 340.0
-    weather[a.W_DENSITY] = 1.18
-    for k, value in weather_values.items():
-        weather[k] = value
-    properties = np.zeros(a.N_PROPERTY)
-    values = {
-        a.P_WIND_HEIGHT: 10.0, a.P_SCALAR_HEIGHT: 10.0, a.P_VEGETATION: 0.9, a.P_HEIGHT: 15.0, a.P_LEAF_WIDTH: 0.04,
-        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_SCATTER_NIR: 0.65,
-    }  # fmt: skip
-    for k, value in values.items():
-        properties[k] = value
-    _, x = empty()
-    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.BTRAN, a.TLEAF]] = 0.01, 0.96, 2.5104e6, 1.0, 0.8, 295.0
-    x[[a.ALBEDO_VIS, a.ALBEDO_NIR]] = 0.13, 0.27
-    x[a.Q_G], x[a.DQ_G], x[a.RSS] = 0.010, 6e-4, 300.0
-    canopy.canopy_now(area, 0.5, properties, x)
-    radiation.share_sun(600.0, properties, x)
-    canopy.stomata(600.0, weather, properties, x)
-    return weather, properties, x
+def leafy(area: float = 4.0, **weather_values: float) -> tuple[Record, Record, Record]:
+    """Weather, constants and work record of a tile with a canopy at noon."""
+    values = {"temperature": 295.0, "humidity": 0.008, "wind": 3.0, "longwave": 340.0, "density": 1.18}
+    weather = usual_weather(**(values | weather_values))
+    column = filled(
+        COLUMN, wind_height=10.0, scalar_height=10.0, vegetation=0.9, height=15.0, leaf_width=0.04,
+        min_stomatal_resistance=100.0, radiation_half=30.0, leaf_scatter=0.65,
+    )  # fmt: skip
+    tile = empty_tile()
+    tile.ground_roughness, tile.ground_emissivity, tile.latent_heat = 0.01, 0.96, 2.5104e6
+    tile.vapour_factor, tile.root_stress, tile.leaf_temperature = 1.0, 0.8, 295.0
+    tile.albedo_visible, tile.albedo_infrared = 0.13, 0.27
+    tile.ground_humidity, tile.ground_humidity_slope, tile.dry_layer_resistance = 0.010, 6e-4, 300.0
+    canopy.canopy_now(area, 0.5, column, tile)
+    radiation.share_sun(600.0, column, tile)
+    canopy.stomata(600.0, weather, column, tile)
+    return weather, column, tile
 
 
 @settings(max_examples=60)
@@ -92,16 +88,16 @@ def leafy(weather_values: dict[int, float], area: float = 4.0) -> tuple[np.ndarr
     wet=st.floats(0.0, 0.4), area=st.floats(0.2, 6.0),
 )  # fmt: skip
 def test_fluxes_of_a_canopy_take_up_all_the_radiation(sun, wind, air, surface, wet, area):
-    weather, properties, x = leafy({a.W_AIR: air, a.W_WIND: wind}, area)
-    x[a.LDEW] = wet
-    x[a.WET_SHARE] = canopy.wet_share(wet, x[a.LSAI])
-    radiation.share_sun(sun, properties, x)
-    canopy.canopy_fluxes(1800.0, air + surface, weather, properties, x)
-    net = x[a.SUN_LEAF] + x[a.SUN_GROUND] + weather[a.W_LONG] - x[a.LW_UP]
-    latent = 2.5104e6 * (x[a.E_GROUND] + x[a.E_LEAF] + x[a.E_ROOT])
-    assert net == pytest.approx(x[a.SENSIBLE] + latent + x[a.FLUX_G], abs=1e-8)
-    assert x[a.E_LEAF] * 1800.0 <= wet + 1e-12
-    assert abs(x[a.TLEAF] - air) < 45.0
+    weather, column, tile = leafy(area, temperature=air, wind=wind)
+    tile.leaf_water = wet
+    tile.wet_share = canopy.wet_share(wet, tile.plant_area)
+    radiation.share_sun(sun, column, tile)
+    canopy.canopy_fluxes(1800.0, air + surface, weather, column, tile)
+    net = tile.sun_leaf + tile.sun_ground + weather.longwave - tile.longwave_up
+    latent = 2.5104e6 * (tile.ground_evaporation + tile.leaf_evaporation + tile.transpiration)
+    assert net == pytest.approx(tile.sensible + latent + tile.ground_heat, abs=1e-8)
+    assert tile.leaf_evaporation * 1800.0 <= wet + 1e-12
+    assert abs(tile.leaf_temperature - air) < 45.0
 
 
 @given(st.floats(0.0, 0.999), st.floats(0.0, 30.0), st.floats(0.0, 30.0))
@@ -135,11 +131,11 @@ def test_a_dense_canopy_has_the_albedo_that_its_leaves_were_made_for(dense):
     scatter=st.floats(0.0, 0.95),
 )  # fmt: skip
 def test_light_is_taken_in_once(visible, infrared, area, cover, scatter):
-    _, properties, x = leafy({})
-    properties[a.P_VEGETATION], properties[a.P_SCATTER_NIR] = cover, scatter
-    x[[a.ALBEDO_VIS, a.ALBEDO_NIR, a.LSAI]] = visible, infrared, 1.0
-    radiation.shade(area, properties, x)
-    radiation.share_sun(600.0, properties, x)
+    _, column, tile = leafy()
+    column.vegetation, column.leaf_scatter = cover, scatter
+    tile.albedo_visible, tile.albedo_infrared, tile.plant_area = visible, infrared, 1.0
+    radiation.shade(area, column, tile)
+    radiation.share_sun(600.0, column, tile)
     # Beam by beam: down through the leaves, up from the ground, back from the leaves, ...
     leaves = soil = 0.0
     for share, albedo in ((scatter, infrared), (radiation.VISIBLE_SCATTER, visible)):
@@ -152,14 +148,14 @@ def test_light_is_taken_in_once(visible, infrared, area, cover, scatter):
             up = down * albedo
             leaves += up * (1.0 - reflects - passes)
             down = up * reflects
-    assert x[a.SUN_GROUND] == pytest.approx(soil, abs=1e-6)
-    assert x[a.SUN_LEAF] == pytest.approx(leaves, abs=1e-6)
-    assert x[a.SUN_GROUND] + x[a.SUN_LEAF] <= 600.0 * (1.0 + 1e-12)
+    assert tile.sun_ground == pytest.approx(soil, abs=1e-6)
+    assert tile.sun_leaf == pytest.approx(leaves, abs=1e-6)
+    assert tile.sun_ground + tile.sun_leaf <= 600.0 * (1.0 + 1e-12)
     # No leaves, no share.
-    x[a.LSAI] = 0.0
-    radiation.share_sun(600.0, properties, x)
-    assert x[a.SUN_LEAF] == 0.0
-    assert x[a.SUN_GROUND] == pytest.approx(300.0 * (2.0 - visible - infrared), abs=1e-9)
+    tile.plant_area = 0.0
+    radiation.share_sun(600.0, column, tile)
+    assert tile.sun_leaf == 0.0
+    assert tile.sun_ground == pytest.approx(300.0 * (2.0 - visible - infrared), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -174,15 +170,15 @@ def test_light_is_taken_in_once(visible, infrared, area, cover, scatter):
     ],
 )
 def test_albedo_of_vegetation_is_as_measured(plant, area, cover, snow, low, high):
-    _, properties, x = leafy({})
-    properties[a.P_VEGETATION] = cover
-    properties[a.P_SCATTER_NIR] = infrared_scatter(np.array(plant.albedo))
-    properties[[a.P_ALBEDO_DRY, a.P_ALBEDO_WET]] = 0.2, 0.1
-    x[a.FSNO], x[a.SAG] = float(snow), 0.5
-    radiation.soil_surface(0.2, properties, x)
-    radiation.shade(area, properties, x)
-    radiation.share_sun(1.0, properties, x)
-    assert low < 1.0 - x[a.SUN_LEAF] - x[a.SUN_GROUND] < high
+    _, column, tile = leafy()
+    column.vegetation = cover
+    column.leaf_scatter = infrared_scatter(np.array(plant.albedo))
+    column.albedo_dry, column.albedo_wet = 0.2, 0.1
+    tile.snow_cover, tile.snow_age = float(snow), 0.5
+    radiation.soil_surface(0.2, column, tile)
+    radiation.shade(area, column, tile)
+    radiation.share_sun(1.0, column, tile)
+    assert low < 1.0 - tile.sun_leaf - tile.sun_ground < high
 
 
 def test_soil_below_leaves_leaves_the_climatology_its_albedo():
@@ -209,13 +205,13 @@ def test_a_canopy_albedo_that_no_leaves_have_is_refused():
 
 
 def test_soil_and_snow_beside_each_other_resist_in_parallel():
-    weather, properties, x = leafy({})
-    properties[a.P_TORTUOSITY] = 0.02
+    weather, column, tile = leafy()
+    column.tortuosity = 0.02
     found = {}
     for share in (0.0, 0.4, 1.0):
-        x[a.FSNO] = share
-        ground.soil_humidity(280.0, -1e3, 0.1, 0.45, 0.45, 0.0175, weather, properties, x)
-        found[share] = x[a.RSS]
+        tile.snow_cover = share
+        ground.soil_humidity(280.0, -1e3, 0.1, 0.45, 0.45, 0.0175, weather, column, tile)
+        found[share] = tile.dry_layer_resistance
     assert found[0.0] > 1000.0
     assert found[0.4] == pytest.approx(1.0 / (0.6 / found[0.0] + 0.4 / 1.0), rel=1e-12)
     assert found[1.0] == pytest.approx(1.0)
@@ -225,36 +221,36 @@ def test_slope_of_the_ground_flux_is_its_derivative():
     """With leaves and exchange held (they move little), the slope is what finite differences of the flux say."""
     fluxes = []
     for change in (-0.2, 0.0, 0.2):
-        weather, properties, x = leafy({})
-        x[a.Q_G] += 6e-4 * change
-        canopy.canopy_fluxes(1800.0, 296.0 + change, weather, properties, x)
-        fluxes.append(x[a.FLUX_G])
-    assert x[a.D_FLUX_G] == pytest.approx((fluxes[2] - fluxes[0]) / 0.4, rel=0.15)
+        weather, column, tile = leafy()
+        tile.ground_humidity += 6e-4 * change
+        canopy.canopy_fluxes(1800.0, 296.0 + change, weather, column, tile)
+        fluxes.append(tile.ground_heat)
+    assert tile.ground_heat_slope == pytest.approx((fluxes[2] - fluxes[0]) / 0.4, rel=0.15)
 
 
 def test_dry_roots_and_darkness_close_stomata_and_leaves_warm_up():
-    _, _, open_ = leafy({})
-    weather, properties, shut = leafy({})
-    shut[a.BTRAN] = 0.0
-    canopy.stomata(600.0, weather, properties, shut)
-    assert open_[a.STOMATA] > 0.0 and shut[a.STOMATA] == 0.0
-    canopy.canopy_fluxes(1800.0, 296.0, weather, properties, open_)
-    canopy.canopy_fluxes(1800.0, 296.0, weather, properties, shut)
-    assert open_[a.E_ROOT] > 5e-5 and shut[a.E_ROOT] == 0.0
-    assert shut[a.TLEAF] > open_[a.TLEAF]
+    _, _, open_ = leafy()
+    weather, column, shut = leafy()
+    shut.root_stress = 0.0
+    canopy.stomata(600.0, weather, column, shut)
+    assert open_.stomatal_resistance > 0.0 and shut.stomatal_resistance == 0.0
+    canopy.canopy_fluxes(1800.0, 296.0, weather, column, open_)
+    canopy.canopy_fluxes(1800.0, 296.0, weather, column, shut)
+    assert open_.transpiration > 5e-5 and shut.transpiration == 0.0
+    assert shut.leaf_temperature > open_.leaf_temperature
 
 
 def test_interception_holds_what_leaves_can_and_loses_nothing():
-    _, _, x = leafy({})
-    area, total, through = x[a.LSAI], 0.0, 0.0
+    _, _, tile = leafy()
+    area, total, through = tile.plant_area, 0.0, 0.0
     for _ in range(30):
-        through += canopy.intercept(0.2, x)
+        through += canopy.intercept(0.2, tile)
         total += 0.2
-    assert through + x[a.LDEW] == pytest.approx(total)
-    assert x[a.LDEW] == pytest.approx(0.1 * area)
+    assert through + tile.leaf_water == pytest.approx(total)
+    assert tile.leaf_water == pytest.approx(0.1 * area)
     first = 0.25 * (1.0 - math.exp(-0.5 * area)) * 0.2
-    _, _, y = leafy({})
-    assert 0.2 - canopy.intercept(0.2, y) == pytest.approx(first)
+    _, _, other = leafy()
+    assert 0.2 - canopy.intercept(0.2, other) == pytest.approx(first)
 
 
 def test_leaves_come_with_warmth_and_where_it_is_warm_stay():

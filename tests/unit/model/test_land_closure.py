@@ -14,8 +14,9 @@ from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.model.column.checks import WEATHER_RANGE
 from landda_hpc.model.column.initial import supercooled_limit
-from landda_hpc.model.column.land.model import MAX_ENERGY_RESIDUAL, MAX_WATER_RESIDUAL, LandSurfaceModel
+from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import LandParameters
+from landda_hpc.model.column.tile_model import MAX_ENERGY_RESIDUAL, MAX_WATER_RESIDUAL
 from landda_hpc.model.protocol import Weather
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.variables import LAND_STATE, STATE
@@ -97,6 +98,7 @@ class SteadyWeather:
 
     def __init__(self, weather: Weather, hours: int = 3) -> None:
         self.step = timedelta(hours=hours)
+        self.wind_height = self.scalar_height = 10.0
         self.weather = weather
 
     def during(self, start: datetime) -> Weather:

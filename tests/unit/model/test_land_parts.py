@@ -12,6 +12,8 @@ from scipy.optimize import brentq
 from scipy.special import erf, erfc
 
 from landda_hpc.constants import (
+    HEAT_ICE,
+    HEAT_WATER,
     LATENT_HEAT_FUSION,
     N_SNOW,
     N_SOIL,
@@ -30,10 +32,10 @@ from landda_hpc.model.column.land import (
     soil_water,
     turbulence,
 )
-from landda_hpc.model.column.land import layout as a
+from landda_hpc.model.column.land.records import COLUMN, FORCING, N_SLOT, new_records
+from landda_hpc.model.column.land.step import clear
 from landda_hpc.model.column.land.weather import pack_weather
-from landda_hpc.model.column.richards import work_array
-from tests.unit.model.land_columns import empty, soil_column
+from tests.unit.model.land_columns import empty_tile, filled, soil_columns, usual_weather
 
 # ------------------------------------------------------------------ air
 
@@ -95,14 +97,12 @@ def converged_exchange(zeta: float, difference: float, virtual: float) -> tuple[
 @pytest.mark.parametrize("surface", [280.0, 287.0, 292.0, 300.0, 315.0])
 def test_fluxes_over_bare_ground_agree_with_an_independent_solution(surface):
     """Solve the Monin-Obukhov relations by a root finder and compare sensible and latent heat."""
-    weather = np.zeros(a.N_WEATHER)
-    weather[[a.W_AIR, a.W_HUMIDITY, a.W_PRESSURE, a.W_WIND, a.W_LONG]] = 290.0, 0.006, 1e5, 4.0, 320.0
-    weather[a.W_DENSITY] = 1.2
-    properties = np.zeros(a.N_PROPERTY)
-    properties[[a.P_WIND_HEIGHT, a.P_SCALAR_HEIGHT]] = 10.0, 10.0
-    _, x = empty()
-    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.Q_G]] = 0.01, 1.0, 2.5e6, 1.0, 0.009
-    ground.bare_fluxes(surface, weather, properties, x)
+    weather = usual_weather()
+    column = filled(COLUMN, wind_height=10.0, scalar_height=10.0)
+    tile = empty_tile()
+    tile.ground_roughness, tile.ground_emissivity, tile.ground_humidity = 0.01, 1.0, 0.009
+    tile.latent_heat, tile.vapour_factor = 2.5e6, 1.0
+    ground.bare_fluxes(surface, weather, column, tile)
     potential = 290.0 + 0.0098 * 10.0
     virtual = potential * (1.0 + 0.61 * 0.006)
     difference = (potential - surface) * (1.0 + 0.61 * 0.006) + 0.61 * potential * (0.006 - 0.009)
@@ -113,78 +113,78 @@ def test_fluxes_over_bare_ground_agree_with_an_independent_solution(surface):
     low, high = (-100.0, -1e-3) if difference < 0 else (1e-3, 2.0)
     zeta = brentq(mismatch, low, high) if mismatch(low) * mismatch(high) < 0 else high
     _, resistance = converged_exchange(zeta, difference, virtual)
-    assert x[a.SENSIBLE] == pytest.approx(1.2 * 1004.64 * (surface - potential) / resistance, rel=0.03, abs=0.3)
-    assert x[a.E_GROUND] == pytest.approx(1.2 * 0.003 / resistance, rel=0.03)
+    assert tile.sensible == pytest.approx(1.2 * 1004.64 * (surface - potential) / resistance, rel=0.03, abs=0.3)
+    assert tile.ground_evaporation == pytest.approx(1.2 * 0.003 / resistance, rel=0.03)
 
 
 # ------------------------------------------------------------------ heat
 
 
 def heat_column(conductivity: float, capacity: float, temperature: float) -> np.ndarray:
-    s, _ = empty()
-    s[a.T, N_SNOW:] = temperature
-    s[a.CAP, N_SNOW:] = capacity * SOIL_DZ
-    for k in range(N_SNOW, a.N_SLOT - 1):
-        s[a.BELOW, k] = conductivity / (SOIL_Z[k - N_SNOW + 1] - SOIL_Z[k - N_SNOW])
-    return s
+    tile = empty_tile()
+    tile.temperature[N_SNOW:] = temperature
+    tile.heat_capacity[N_SNOW:] = capacity * SOIL_DZ
+    for k in range(N_SNOW, N_SLOT - 1):
+        tile.conductance[k] = conductivity / (SOIL_Z[k - N_SNOW + 1] - SOIL_Z[k - N_SNOW])
+    return tile
 
 
 def test_diffusion_conserves_heat_and_agrees_with_a_dense_solution():
-    s = heat_column(1.5, 2.0e6, 280.0)
-    s[a.T, N_SNOW:] += np.linspace(5.0, -3.0, N_SOIL)
+    tile = heat_column(1.5, 2.0e6, 280.0)
+    tile.temperature[N_SNOW:] += np.linspace(5.0, -3.0, N_SOIL)
     step, flux, slope = 1800.0, 120.0, -15.0
-    heat.diffuse(N_SNOW, step, flux, slope, s)
-    old, new = s[a.T, N_SNOW:], s[a.TNEW, N_SNOW:]
+    heat.diffuse(N_SNOW, step, flux, slope, tile)
+    old, new = tile.temperature[N_SNOW:], tile.new_temperature[N_SNOW:]
     matrix = np.zeros((N_SOIL, N_SOIL))
     for j in range(N_SOIL - 1):
-        g = s[a.BELOW, N_SNOW + j]
+        g = tile.conductance[N_SNOW + j]
         matrix[j : j + 2, j : j + 2] += g * np.array([[-1.0, 1.0], [1.0, -1.0]])
-    capacity = np.diag(s[a.CAP, N_SNOW:])
+    capacity = np.diag(tile.heat_capacity[N_SNOW:])
     top = np.zeros((N_SOIL, N_SOIL))
     top[0, 0] = slope
     source = np.zeros(N_SOIL)
     source[0] = flux - slope * old[0]
     expected = np.linalg.solve(capacity / step - 0.5 * matrix - top, (capacity / step + 0.5 * matrix) @ old + source)
     np.testing.assert_allclose(new, expected, rtol=1e-12)
-    stored = (s[a.CAP, N_SNOW:] * (new - old)).sum()
+    stored = (tile.heat_capacity[N_SNOW:] * (new - old)).sum()
     assert stored == pytest.approx(step * (flux + slope * (new[0] - old[0])), rel=1e-9)
 
 
 def test_diffusion_follows_the_step_response_of_a_half_space():
     """A surface held 10 K warmer: T = T0 + 10 erfc(z / 2 sqrt(kappa t))."""
     conductivity, capacity = 1.2, 2.4e6
-    s = heat_column(conductivity, capacity, 280.0)
+    tile = heat_column(conductivity, capacity, 280.0)
     slope = -conductivity / SOIL_Z[0]
     n, step = 48 * 5, 1800.0
     for _ in range(n):
-        heat.diffuse(N_SNOW, step, slope * (s[a.T, N_SNOW] - 290.0), slope, s)
-        s[a.T] = s[a.TNEW]
+        heat.diffuse(N_SNOW, step, slope * (tile.temperature[N_SNOW] - 290.0), slope, tile)
+        tile.temperature = tile.new_temperature
     expected = 280.0 + 10.0 * erfc(SOIL_Z / (2.0 * math.sqrt(conductivity / capacity * n * step)))
-    np.testing.assert_allclose(s[a.T, N_SNOW:], expected, atol=0.25)
+    np.testing.assert_allclose(tile.temperature[N_SNOW:], expected, atol=0.25)
 
 
 def test_freezing_front_follows_neumanns_solution(make_tiles):
     """Water layers cooled from above: front at 2 lambda sqrt(kappa t) of the two-phase Stefan problem."""
-    s, x = empty()
+    tile = empty_tile()
     ice_k, water_k = 2.29, 0.57
-    ice_c, water_c = 917.0 * a.HEAT_ICE, 1000.0 * a.HEAT_WATER
+    ice_c, water_c = 917.0 * HEAT_ICE, 1000.0 * HEAT_WATER
     start, cold = T_FREEZE + 2.0, T_FREEZE - 10.0
-    s[a.T, N_SNOW:] = start
-    s[a.LIQ, N_SNOW:] = 1000.0 * SOIL_DZ
-    s[a.DZ, N_SNOW:] = SOIL_DZ
+    tile.temperature[N_SNOW:] = start
+    tile.liquid[N_SNOW:] = 1000.0 * SOIL_DZ
+    tile.thickness[N_SNOW:] = SOIL_DZ
     tiles = make_tiles(1, only_soil=True)
-    column = soil_column(tiles)
+    columns = soil_columns(tiles)
     step, n = 1800.0, 48 * 40
     for _ in range(n):
-        heat.water_thermal(s, column, False)
-        heat.conductances(N_SNOW, s, column, x)
-        s[a.CAP, N_SNOW] = a.HEAT_WATER * s[a.LIQ, N_SNOW] + a.HEAT_ICE * s[a.ICE, N_SNOW]
-        slope = -s[a.COND, N_SNOW] / SOIL_Z[0]
-        heat.diffuse(N_SNOW, step, slope * (s[a.T, N_SNOW] - cold), slope, s)
-        heat.change_phase(0, N_SNOW, step, slope, False, s, column, x)
-    frozen = s[a.ICE, N_SNOW:].sum() / 1000.0  # m of water
+        heat.water_thermal(False, tile)
+        heat.conductances(N_SNOW, tile)
+        tile.heat_capacity[N_SNOW] = HEAT_WATER * tile.liquid[N_SNOW] + HEAT_ICE * tile.ice[N_SNOW]
+        slope = -tile.conductivity[N_SNOW] / SOIL_Z[0]
+        heat.diffuse(N_SNOW, step, slope * (tile.temperature[N_SNOW] - cold), slope, tile)
+        heat.change_phase(N_SNOW, step, slope, False, columns[0], tile)
+    frozen = tile.ice[N_SNOW:].sum() / 1000.0  # m of water
     # The column keeps its thickness, so ice takes water's volume: its capacity and heat are per volume of water.
-    ice_c = 1000.0 * a.HEAT_ICE
+    ice_c = 1000.0 * HEAT_ICE
     kappa_i, kappa_w = ice_k / ice_c, water_k / water_c
 
     def neumann(lam: float) -> float:
@@ -204,25 +204,25 @@ def test_freezing_front_follows_neumanns_solution(make_tiles):
 def test_change_of_phase_moves_water_and_heat_without_loss(make_tiles, seed):
     rng = np.random.default_rng(seed)
     tiles = make_tiles(1, only_soil=True, seed=seed % 20)
-    column = soil_column(tiles)
-    s, x = empty()
-    s[a.DZ, N_SNOW:] = SOIL_DZ
-    s[a.LIQ, N_SNOW:] = rng.uniform(0.0, 0.4, N_SOIL) * LAYER_DZ_MM
-    s[a.ICE, N_SNOW:] = rng.uniform(0.0, 0.3, N_SOIL) * LAYER_DZ_MM * (rng.random(N_SOIL) < 0.7)
-    s[a.CAP, N_SNOW:] = 2.0e6 * SOIL_DZ
-    s[a.TNEW, N_SNOW:] = T_FREEZE + rng.uniform(-8.0, 8.0, N_SOIL)
-    x[a.SCV], x[a.SNOWDP] = rng.uniform(0.0, 1.0), 0.005
+    columns = soil_columns(tiles)
+    tile = empty_tile()
+    tile.thickness[N_SNOW:] = SOIL_DZ
+    tile.liquid[N_SNOW:] = rng.uniform(0.0, 0.4, N_SOIL) * LAYER_DZ_MM
+    tile.ice[N_SNOW:] = rng.uniform(0.0, 0.3, N_SOIL) * LAYER_DZ_MM * (rng.random(N_SOIL) < 0.7)
+    tile.heat_capacity[N_SNOW:] = 2.0e6 * SOIL_DZ
+    tile.new_temperature[N_SNOW:] = T_FREEZE + rng.uniform(-8.0, 8.0, N_SOIL)
+    tile.snow_mass, tile.snow_depth = rng.uniform(0.0, 1.0), 0.005
     slope, step = -rng.uniform(0.0, 30.0), 1800.0
-    capacity = s[a.CAP, N_SNOW:].copy()
+    capacity = tile.heat_capacity[N_SNOW:].copy()
     capacity[0] -= step * slope
-    before = s[a.LIQ].sum() + s[a.ICE].sum() + x[a.SCV]
-    heat.change_phase(0, N_SNOW, step, slope, True, s, column, x)
-    thawed = x[a.THAW]
-    assert s[a.LIQ].sum() + s[a.ICE].sum() + x[a.SCV] + thawed == pytest.approx(before, rel=1e-13)
-    gained = (capacity * (s[a.T, N_SNOW:] - s[a.TNEW, N_SNOW:])).sum()
-    assert gained == pytest.approx(-LATENT_HEAT_FUSION * x[a.MELT], rel=1e-9, abs=1e-3)
+    before = tile.liquid.sum() + tile.ice.sum() + tile.snow_mass
+    heat.change_phase(N_SNOW, step, slope, True, columns[0], tile)
+    thawed = tile.amounts.thawed
+    assert tile.liquid.sum() + tile.ice.sum() + tile.snow_mass + thawed == pytest.approx(before, rel=1e-13)
+    gained = (capacity * (tile.temperature[N_SNOW:] - tile.new_temperature[N_SNOW:])).sum()
+    assert gained == pytest.approx(-LATENT_HEAT_FUSION * tile.melt, rel=1e-9, abs=1e-3)
     # Nothing is both well above freezing point and icy; below it, liquid beyond the supercooled limit is at it.
-    assert not ((s[a.T, N_SNOW:] > T_FREEZE + 1e-9) & (s[a.ICE, N_SNOW:] > 1e-9)).any()
+    assert not ((tile.temperature[N_SNOW:] > T_FREEZE + 1e-9) & (tile.ice[N_SNOW:] > 1e-9)).any()
 
 
 def test_supercooled_limit_is_campbells_curve_at_the_freezing_suction():
@@ -240,75 +240,76 @@ def test_supercooled_limit_is_campbells_curve_at_the_freezing_suction():
 @given(st.integers(0, 10**6))
 def test_layers_of_snow_are_joined_and_split_without_loss(seed):
     rng = np.random.default_rng(seed)
-    s, x = empty()
+    tile = empty_tile()
     top = int(rng.integers(0, N_SNOW))
     for k in range(top, N_SNOW):
-        s[a.DZ, k] = 10.0 ** rng.uniform(-2.5, 0.0)
-        s[a.ICE, k] = rng.uniform(50.0, 500.0) * s[a.DZ, k] * (rng.random() < 0.9)
-        s[a.LIQ, k] = rng.uniform(0.0, 0.2) * 100.0 * s[a.DZ, k]
-        s[a.T, k] = rng.uniform(240.0, T_FREEZE)
+        tile.thickness[k] = 10.0 ** rng.uniform(-2.5, 0.0)
+        tile.ice[k] = rng.uniform(50.0, 500.0) * tile.thickness[k] * (rng.random() < 0.9)
+        tile.liquid[k] = rng.uniform(0.0, 0.2) * 100.0 * tile.thickness[k]
+        tile.temperature[k] = rng.uniform(240.0, T_FREEZE)
 
     def mass_and_heat(first: int) -> tuple[float, float]:
-        capacity = a.HEAT_ICE * s[a.ICE, first:N_SNOW] + a.HEAT_WATER * s[a.LIQ, first:N_SNOW]
-        return float((s[a.ICE] + s[a.LIQ])[first:N_SNOW].sum()), float((capacity * s[a.T, first:N_SNOW]).sum())
+        capacity = HEAT_ICE * tile.ice[first:N_SNOW] + HEAT_WATER * tile.liquid[first:N_SNOW]
+        return float((tile.ice + tile.liquid)[first:N_SNOW].sum()), float(
+            (capacity * tile.temperature[first:N_SNOW]).sum()
+        )
 
     mass, warmth = mass_and_heat(top)
-    depth = s[a.DZ, top:N_SNOW].sum()
-    top, left = snow.combine(top, s, x)
+    depth = tile.thickness[top:N_SNOW].sum()
+    top, left = snow.combine(top, tile)
     if top < N_SNOW:
-        top = snow.divide(top, s)
+        top = snow.divide(top, tile)
         new_mass, new_warmth = mass_and_heat(top)
         assert new_mass == pytest.approx(mass) and new_warmth == pytest.approx(warmth) and left == 0.0
-        assert s[a.DZ, top:N_SNOW].sum() == pytest.approx(depth) == x[a.SNOWDP]
-        assert x[a.SCV] == pytest.approx(mass)
-        assert (s[a.DZ, top:N_SNOW] > 0.0).all() and (s[a.ICE, top:N_SNOW] > 0.0).all()
+        assert tile.thickness[top:N_SNOW].sum() == pytest.approx(depth) == tile.snow_depth
+        assert tile.snow_mass == pytest.approx(mass)
+        assert (tile.thickness[top:N_SNOW] > 0.0).all() and (tile.ice[top:N_SNOW] > 0.0).all()
     else:
-        assert x[a.SCV] + left == pytest.approx(mass)
-    assert not s[:, :top][[a.LIQ, a.ICE, a.DZ]].any()
+        assert tile.snow_mass + left == pytest.approx(mass)
+    assert not any(rows[:top].any() for rows in (tile.liquid, tile.ice, tile.thickness))
 
 
 def test_snow_gets_a_layer_at_one_centimetre_and_up_to_five():
-    s, x = empty()
+    tile = empty_tile()
     top, seen = N_SNOW, set()
     for _ in range(400):
-        top = snow.fall(top, 1.0, 265.0, s, x)
+        top = snow.fall(top, 1.0, 265.0, tile)
         for k in range(top, N_SNOW):
-            s[a.T, k] = 265.0
-        snow.compact(top, 1800.0, s)
-        top, left = snow.combine(top, s, x)
+            tile.temperature[k] = 265.0
+        snow.compact(top, 1800.0, tile)
+        top, left = snow.combine(top, tile)
         assert left == 0.0
-        top = snow.divide(top, s)
+        top = snow.divide(top, tile)
         seen.add(N_SNOW - top)
     assert seen == {1, 2, 3, 4, 5}
-    assert x[a.SCV] == pytest.approx(400.0)
-    density = x[a.SCV] / x[a.SNOWDP]
+    assert tile.snow_mass == pytest.approx(400.0)
+    density = tile.snow_mass / tile.snow_depth
     assert 150.0 < density < 500.0
-    assert (np.diff(s[a.ICE, :N_SNOW] / s[a.DZ, :N_SNOW]) > 0.0).all()  # denser below
+    assert (np.diff(tile.ice[:N_SNOW] / tile.thickness[:N_SNOW]) > 0.0).all()  # denser below
 
 
 def test_water_runs_through_snow_down_to_what_its_pores_hold():
-    s, _ = empty()
+    tile = empty_tile()
     top = 2
-    s[a.DZ, top:N_SNOW], s[a.ICE, top:N_SNOW], s[a.T, top:N_SNOW] = 0.1, 30.0, T_FREEZE
-    s[a.LIQ, top] = 40.0
-    arrived, before = 0.0, s[a.LIQ].sum()
+    tile.thickness[top:N_SNOW], tile.ice[top:N_SNOW], tile.temperature[top:N_SNOW] = 0.1, 30.0, T_FREEZE
+    tile.liquid[top] = 40.0
+    arrived, before = 0.0, tile.liquid.sum()
     for _ in range(10):
-        arrived += snow.percolate(top, s)
+        arrived += snow.percolate(top, tile)
     pores = 1.0 - 30.0 / (0.1 * 917.0)
-    np.testing.assert_allclose(s[a.LIQ, top:N_SNOW], 0.033 * pores * 100.0)
-    assert arrived + s[a.LIQ].sum() == pytest.approx(before)
+    np.testing.assert_allclose(tile.liquid[top:N_SNOW], 0.033 * pores * 100.0)
+    assert arrived + tile.liquid.sum() == pytest.approx(before)
 
 
 def test_precipitation_turns_to_snow_as_the_air_cools():
     """Shares of rain after Jordan (1991): 0.2 a kelvin to 0.4, all of it from 2.5 K on."""
     n = 7
     air = T_FREEZE + np.array([-5.0, 0.0, 1.0, 2.0, 2.4, 2.6, 10.0])
-    packed, properties = np.zeros((n, a.N_WEATHER)), np.zeros((n, a.N_PROPERTY))
-    properties[:, a.P_RAIN_FACTOR] = 2.0
+    packed = new_records(FORCING, n)
     same = np.ones(n)
-    pack_weather(same, same, air, 0.01 * same, 1e5 * same, same, 1e-4 * same, properties, packed)
-    np.testing.assert_allclose(packed[:, a.W_SNOW], 2e-4 * np.array([1, 1, 0.8, 0.6, 0.6, 0, 0]), atol=1e-18)
-    np.testing.assert_allclose(packed[:, a.W_RAIN] + packed[:, a.W_SNOW], 2e-4)
+    pack_weather(same, same, air, 0.01 * same, 1e5 * same, same, 1e-4 * same, 2.0 * same, packed)
+    np.testing.assert_allclose(packed.snow, 2e-4 * np.array([1, 1, 0.8, 0.6, 0.6, 0, 0]), atol=1e-18)
+    np.testing.assert_allclose(packed.rain + packed.snow, 2e-4)
 
 
 # ------------------------------------------------------------------ ground water
@@ -316,62 +317,60 @@ def test_precipitation_turns_to_snow_as_the_air_cools():
 
 def test_the_table_moves_by_recharge_less_baseflow_over_the_specific_yield(make_tiles):
     tiles = make_tiles(40, only_soil=True, seed=9)
-    column = soil_column(tiles)
+    columns = soil_columns(tiles)
     for i in range(40):
         for table in (0.3, 2.0, 3.6, 8.0, 40.0):
-            s, x = empty()
-            x[a.ZWT], x[a.WA] = table, 4800.0
-            flow = groundwater.move_table(i, 1800.0, 0.5, s, column, x)
+            tile = empty_tile()
+            tile.water_table, tile.aquifer = table, 4800.0
+            flow = groundwater.move_table(1800.0, 0.5, columns[i], tile)
             assert flow == pytest.approx(1800.0 * 5.5e-3 * math.exp(-2.5 * table) * (table < 12.0))
-            assert x[a.WA] == pytest.approx(4800.0 + 0.5 - flow)
+            assert tile.aquifer == pytest.approx(4800.0 + 0.5 - flow)
             j = min(int(np.searchsorted(SOIL_ZI, table)) - 1, N_SOIL - 1)
             share = (1.0 - 1e3 * table / tiles.psi0[i, j]) ** (-1.0 / tiles.bsw[i, j])
             expected = table - (0.5 - flow) / 1000.0 / max(0.02, tiles.porsl[i, j] * (1.0 - share))
-            assert x[a.ZWT] == pytest.approx(max(0.0, expected))
+            assert tile.water_table == pytest.approx(max(0.0, expected))
 
 
 def test_ice_seals_baseflow_by_the_mean_from_the_table_down(make_tiles):
     """Closed form for ice in half of the pores; nothing without ice; all of it where the pores are full."""
     tiles = make_tiles(3, only_soil=True, seed=10)
-    column = soil_column(tiles)
+    columns = soil_columns(tiles)
     half = (math.exp(-1.5) - math.exp(-3.0)) / (1.0 - math.exp(-3.0))
     for i in range(3):
         for table in (0.5, 2.0, 3.3, 9.0):
-            j = groundwater.layer_of(table, column)
+            j = groundwater.layer_of(table)
             found = []
             for share in (0.0, 0.5, 1.0):
-                s, _ = empty()
-                s[a.ICE, N_SNOW:] = share * tiles.porsl[i] * LAYER_DZ_MM * 0.917
-                found.append(groundwater.sealed_by_ice(i, table, j, s, column))
+                tile = empty_tile()
+                tile.ice[N_SNOW:] = share * tiles.porsl[i] * LAYER_DZ_MM * 0.917
+                found.append(groundwater.sealed_by_ice(table, j, columns[i], tile))
             np.testing.assert_allclose(found, [0.0, half, 1.0], rtol=1e-12)
         # What freezes above the table does not count, but for the layer next to it.
-        s, _ = empty()
-        s[a.ICE, N_SNOW : N_SNOW + 5] = 0.8 * tiles.porsl[i, :5] * LAYER_DZ_MM[:5]
-        assert groundwater.sealed_by_ice(i, 2.0, groundwater.layer_of(2.0, column), s, column) == 0.0
+        tile = empty_tile()
+        tile.ice[N_SNOW : N_SNOW + 5] = 0.8 * tiles.porsl[i, :5] * LAYER_DZ_MM[:5]
+        assert groundwater.sealed_by_ice(2.0, groundwater.layer_of(2.0), columns[i], tile) == 0.0
 
 
 def test_in_a_steady_climate_the_table_settles_where_baseflow_carries_what_infiltrates(make_tiles):
     tiles = make_tiles(3, only_soil=True, seed=12)
-    column = soil_column(tiles)
+    columns = soil_columns(tiles)
     rain = 2.0 / 86400.0
     for i in range(3):
-        s, x = empty()
-        c = work_array()
-        x[a.ZWT], x[a.WA] = 5.0, 4800.0
-        s[a.T, N_SNOW:] = 285.0
-        s[a.LIQ, N_SNOW:] = 0.6 * tiles.porsl[i] * LAYER_DZ_MM
+        tile = empty_tile()
+        tile.water_table, tile.aquifer = 5.0, 4800.0
+        tile.temperature[N_SNOW:] = 285.0
+        tile.liquid[N_SNOW:] = 0.6 * tiles.porsl[i] * LAYER_DZ_MM
         flows, infiltrated = [], []
         for _ in range(3 * 4 * 365):
-            for k in (a.A_LIQUID, a.A_ROOT, a.A_RUNOFF, a.A_DRAINAGE, a.A_OVERFLOW):
-                x[k] = 0.0
-            x[a.WATER_IN] = rain * 21600.0
-            before = s[a.LIQ].sum() + x[a.WA]
-            soil_water.load_water(i, s, column, c)
-            soil_water.move_water(i, 21600.0, s, column, x, c)
-            flows.append(x[a.A_DRAINAGE])
-            infiltrated.append(x[a.WATER_IN] - x[a.A_RUNOFF])
-            after = s[a.LIQ].sum() + x[a.WA]
+            clear(tile.amounts)
+            tile.amounts.water_in = rain * 21600.0
+            before = tile.liquid.sum() + tile.aquifer
+            soil_water.load_soil(columns[i], tile)
+            soil_water.move_water(21600.0, columns[i], tile)
+            flows.append(tile.amounts.drainage)
+            infiltrated.append(tile.amounts.water_in - tile.amounts.runoff)
+            after = tile.liquid.sum() + tile.aquifer
             assert after - before == pytest.approx(infiltrated[-1] - flows[-1], abs=1e-9)
         assert np.mean(flows[-400:]) == pytest.approx(np.mean(infiltrated[-400:]), rel=0.02)
         expected = math.log(5.5e-3 / (np.mean(flows[-400:]) / 21600.0)) / 2.5
-        assert x[a.ZWT] == pytest.approx(expected, abs=0.02)
+        assert tile.water_table == pytest.approx(expected, abs=0.02)

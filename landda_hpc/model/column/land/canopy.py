@@ -11,55 +11,10 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import LATENT_HEAT_VAPORISATION, SPECIFIC_HEAT_AIR, STEFAN_BOLTZMANN, FloatArray
+from landda_hpc.constants import LATENT_HEAT_VAPORISATION, SPECIFIC_HEAT_AIR, STEFAN_BOLTZMANN, VON_KARMAN
 from landda_hpc.model.column.land.humidity import saturation
-from landda_hpc.model.column.land.layout import (
-    BTRAN,
-    D_E_GROUND,
-    D_FLUX_G,
-    D_SENSIBLE,
-    DISPLACEMENT,
-    DQ_G,
-    E_GROUND,
-    E_LEAF,
-    E_ROOT,
-    EMIS_G,
-    EMIS_V,
-    FLUX_G,
-    HEAT,
-    LAI,
-    LDEW,
-    LSAI,
-    LW_UP,
-    OPEN,
-    P_HEIGHT,
-    P_LEAF_WIDTH,
-    P_RGL,
-    P_RS_MIN,
-    P_SCALAR_HEIGHT,
-    P_VEGETATION,
-    P_WIND_HEIGHT,
-    POTENTIAL,
-    Q_G,
-    RSS,
-    SENSIBLE,
-    SNOWDP,
-    STOMATA,
-    SUN_GROUND,
-    SUN_LEAF,
-    TLEAF,
-    VON_KARMAN,
-    W_AIR,
-    W_DENSITY,
-    W_HUMIDITY,
-    W_LONG,
-    W_PRESSURE,
-    W_WIND,
-    WET_SHARE,
-    Z0G,
-    Z0M,
-)
 from landda_hpc.model.column.land.radiation import longwave, shade
+from landda_hpc.model.column.land.records import Record
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
 SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it there is no canopy
@@ -72,7 +27,7 @@ DENSE_LSAI: Final = 2.0  # at and above which a canopy has its maximum roughness
 LEAF_EXCHANGE: Final = 0.01  # m s-1/2
 DENSE_EXCHANGE: Final = 0.004  # exchange coefficient of the ground under a dense canopy
 AIR_VISCOSITY: Final = 1.5e-5  # m2 s-1
-WATER_PER_LEAF: Final = 0.1  # kg m-2 per LSAI
+WATER_PER_LEAF: Final = 0.1  # kg m-2 per plant_area
 INTERCEPTED: Final = 0.25
 MAX_STOMATA: Final = 5000.0  # s m-1
 MIN_HUMIDITY: Final = 0.05
@@ -84,47 +39,45 @@ LEAF_TOLERANCE: Final = 0.02  # K; the remaining imbalance, at most a few tenths
 
 
 @compiled()
-def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) -> None:
+def canopy_now(leaf: float, stem: float, column: Record, tile: Record) -> None:
     """Compute the canopy above the snow and the properties derived from it.
 
     Parameters
     ----------
     leaf, stem : area indices of the vegetated part, m2 m-2.
-    properties : properties of the tile.
-    x : scalars; reads SNOWDP, Z0G; writes LAI, LSAI, EMIS_V, REFLECT_*, PASS_*, OPEN, Z0M,
-        DISPLACEMENT, WET_SHARE.
+    column, tile : constants of the tile; reads snow_depth and ground_roughness, writes the present canopy.
 
     Notes
     -----
     Roughness and displacement change from those of the ground to those of a dense canopy with increasing leaf area
     (Zeng and Wang 2007, J. Hydrometeorol., 8, 730-737).
     """
-    cover = properties[P_VEGETATION]
-    height = properties[P_HEIGHT]
+    cover = column.vegetation
+    height = column.height
     rough = height * (ROUGHNESS_LOW + (ROUGHNESS_TALL - ROUGHNESS_LOW) * min(1.0, height / TALL))
     exposed = 1.0
-    if x[SNOWDP] > 0.0 and height > 0.0:
-        exposed = 1.0 / (1.0 + 0.1 * x[SNOWDP] / rough)
-    x[LAI] = cover * leaf * exposed
-    x[LSAI] = cover * (leaf + stem) * exposed
-    if x[LSAI] < SMALLEST_LSAI:
-        x[LAI] = 0.0
-        x[LSAI] = 0.0
-        x[EMIS_V] = 0.0
-        x[OPEN] = 1.0
-        x[Z0M] = x[Z0G]
-        x[DISPLACEMENT] = 0.0
-        x[WET_SHARE] = 0.0
+    if tile.snow_depth > 0.0 and height > 0.0:
+        exposed = 1.0 / (1.0 + 0.1 * tile.snow_depth / rough)
+    tile.leaf_area = cover * leaf * exposed
+    tile.plant_area = cover * (leaf + stem) * exposed
+    if tile.plant_area < SMALLEST_LSAI:
+        tile.leaf_area = 0.0
+        tile.plant_area = 0.0
+        tile.leaf_emissivity = 0.0
+        tile.open_share = 1.0
+        tile.roughness = tile.ground_roughness
+        tile.displacement = 0.0
+        tile.wet_share = 0.0
         return
     within = (leaf + stem) * exposed
-    shade(within, properties, x)
-    x[EMIS_V] = cover * (1.0 - math.exp(-within))
-    x[OPEN] = math.exp(-x[LSAI])
+    shade(within, column, tile)
+    tile.leaf_emissivity = cover * (1.0 - math.exp(-within))
+    tile.open_share = math.exp(-tile.plant_area)
     dense = math.exp(-DENSE_LSAI)
-    closed = (1.0 - max(x[OPEN], dense)) / (1.0 - dense)
-    x[Z0M] = math.exp(closed * math.log(rough) + (1.0 - closed) * math.log(x[Z0G]))
-    x[DISPLACEMENT] = closed * DISPLACEMENT_SHARE * height
-    x[WET_SHARE] = wet_share(x[LDEW], x[LSAI])
+    closed = (1.0 - max(tile.open_share, dense)) / (1.0 - dense)
+    tile.roughness = math.exp(closed * math.log(rough) + (1.0 - closed) * math.log(tile.ground_roughness))
+    tile.displacement = closed * DISPLACEMENT_SHARE * height
+    tile.wet_share = wet_share(tile.leaf_water, tile.plant_area)
 
 
 @compiled()
@@ -136,54 +89,54 @@ def wet_share(water: float, area: float) -> float:
 
 
 @compiled()
-def intercept(rain: float, x: FloatArray) -> float:
+def intercept(rain: float, tile: Record) -> float:
     """Intercept rain by leaves up to their capacity; return the throughfall, kg m-2.
 
     Parameters
     ----------
     rain : kg m-2 over the step. Snow is not intercepted.
-    x : scalars; reads LSAI, updates LDEW.
+    tile : reads plant_area, updates leaf_water.
     """
-    area = x[LSAI]
+    area = tile.plant_area
     if area <= 0.0:
-        all_of_it: float = rain + x[LDEW]
-        x[LDEW] = 0.0
+        all_of_it: float = rain + tile.leaf_water
+        tile.leaf_water = 0.0
         return all_of_it
     caught = INTERCEPTED * (1.0 - math.exp(-0.5 * area)) * rain if rain > 0.0 else 0.0
-    water = x[LDEW] + caught
+    water = tile.leaf_water + caught
     dripping = max(0.0, water - WATER_PER_LEAF * area)
-    x[LDEW] = water - dripping
+    tile.leaf_water = water - dripping
     through: float = rain - caught + dripping
     return through
 
 
 @compiled()
-def drip(x: FloatArray) -> float:
+def drip(tile: Record) -> float:
     """Remove dew above the capacity of leaves and return it, kg m-2; it falls to the ground."""
-    excess: float = max(0.0, x[LDEW] - WATER_PER_LEAF * x[LSAI])
-    x[LDEW] -= excess
+    excess: float = max(0.0, tile.leaf_water - WATER_PER_LEAF * tile.plant_area)
+    tile.leaf_water -= excess
     return excess
 
 
 @compiled()
-def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
-    """Set x[STOMATA] to the stomatal resistance per leaf area, s m-1; 0 without transpiration.
+def stomata(shortwave: float, weather: Record, column: Record, tile: Record) -> None:
+    """Set the stomatal resistance per leaf area, s m-1; 0 without transpiration.
 
     r = r_min / (F1 F2 F3 F4) for light, humidity, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B, 273,
     593-610). F1 and F3 follow Noilhan and Planton (1989, Mon. Weather Rev., 117, 536-549); F2 is the relative humidity
-    of the air, to which conductance is proportional (Ball, Woodrow and Berry 1987); F4 is x[BTRAN].
+    of the air, to which conductance is proportional (Ball, Woodrow and Berry 1987); F4 is tile.root_stress.
     """
-    x[STOMATA] = 0.0
-    if x[LAI] <= 0.0 or x[BTRAN] < MIN_BTRAN:
+    tile.stomatal_resistance = 0.0
+    if tile.leaf_area <= 0.0 or tile.root_stress < MIN_BTRAN:
         return
-    air = weather[W_AIR]
-    cover = max(properties[P_VEGETATION], 1.0e-3)
-    light = 0.55 * shortwave * 2.0 / (properties[P_RGL] * max(0.5, x[LAI] / cover))
-    f1 = (properties[P_RS_MIN] / MAX_STOMATA + light) / (1.0 + light)
-    saturated, _ = saturation(air, weather[W_PRESSURE])
-    f2 = max(MIN_HUMIDITY, min(1.0, weather[W_HUMIDITY] / saturated))
+    air = weather.temperature
+    cover = max(column.vegetation, 1.0e-3)
+    light = 0.55 * shortwave * 2.0 / (column.radiation_half * max(0.5, tile.leaf_area / cover))
+    f1 = (column.min_stomatal_resistance / MAX_STOMATA + light) / (1.0 + light)
+    saturated, _ = saturation(air, weather.pressure)
+    f2 = max(MIN_HUMIDITY, min(1.0, weather.humidity / saturated))
     f3 = max(1.0e-3, 1.0 - 0.0016 * (298.0 - air) * (298.0 - air))
-    x[STOMATA] = min(properties[P_RS_MIN] / (f1 * f2 * f3 * x[BTRAN]), 1.0e6)
+    tile.stomatal_resistance = min(column.min_stomatal_resistance / (f1 * f2 * f3 * tile.root_stress), 1.0e6)
 
 
 @compiled()
@@ -200,44 +153,44 @@ def active_leaves(area: float, cover: float) -> float:
 
 
 @compiled()
-def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> int:
+def canopy_fluxes(step: float, ground: float, weather: Record, column: Record, tile: Record) -> int:
     """Compute the fluxes of a tile with canopy and their derivatives with respect to ground temperature.
 
     Parameters
     ----------
     step : s; limits evaporation from wet leaves.
     ground : present temperature of the surface, K.
-    weather, properties : weather and properties of the tile.
-    x : scalars; reads those of canopy and ground surface, and SUN_*; writes TLEAF and all fluxes.
+    weather, column : weather and constants of the tile.
+    tile : reads canopy, ground surface and sun_*; writes leaf_temperature and all fluxes.
 
     Returns
     -------
     Number of iterations of the leaf temperature.
     """
     latent = LATENT_HEAT_VAPORISATION
-    air = weather[W_AIR]
-    humidity = weather[W_HUMIDITY]
-    pressure = weather[W_PRESSURE]
-    wind = max(MIN_WIND, weather[W_WIND])
-    top = properties[P_HEIGHT] + 1.0
-    height = max(properties[P_WIND_HEIGHT], top) - x[DISPLACEMENT]
-    scalar_height = max(properties[P_SCALAR_HEIGHT], top)
+    air = weather.temperature
+    humidity = weather.humidity
+    pressure = weather.pressure
+    wind = max(MIN_WIND, weather.wind)
+    top = column.height + 1.0
+    height = max(column.wind_height, top) - tile.displacement
+    scalar_height = max(column.scalar_height, top)
     potential = air + LAPSE_RATE * scalar_height
-    scalar_height -= x[DISPLACEMENT]
-    density = weather[W_DENSITY]
+    scalar_height -= tile.displacement
+    density = weather.density
     heat = density * SPECIFIC_HEAT_AIR
-    z0m = x[Z0M]
+    z0m = tile.roughness
     log_m = math.log(height / z0m)
     log_h = math.log(scalar_height / z0m)
     virtual = potential * (1.0 + 0.61 * humidity)
-    active = active_leaves(x[LAI], properties[P_VEGETATION])
-    area = x[LSAI]
-    wet = x[WET_SHARE]
-    factor = x[POTENTIAL]
-    absorbs = x[EMIS_V]
-    leaf = min(max(x[TLEAF], air - 30.0), air + 40.0)
+    active = active_leaves(tile.leaf_area, column.vegetation)
+    area = tile.plant_area
+    wet = tile.wet_share
+    factor = tile.vapour_factor
+    absorbs = tile.leaf_emissivity
+    leaf = min(max(tile.leaf_temperature, air - 30.0), air + 40.0)
     inside = 0.5 * (potential + ground)
-    vapour = 0.5 * (humidity + x[Q_G])
+    vapour = 0.5 * (humidity + tile.ground_humidity)
 
     zeta = 0.0
     gust = wind
@@ -249,9 +202,9 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
         if k == 0:
             zeta = first_zeta(height, log_m, wind, virtual, difference)
         friction, resistance = exchange(zeta, height, scalar_height, log_m, log_h, z0m, z0m, gust)
-        leaf_resistance = math.sqrt(properties[P_LEAF_WIDTH] / friction) / LEAF_EXCHANGE
-        bare = VON_KARMAN / 0.13 * math.exp(-0.45 * math.log(x[Z0G] * friction / AIR_VISCOSITY))
-        ground_resistance = 1.0 / ((DENSE_EXCHANGE + (bare - DENSE_EXCHANGE) * x[OPEN]) * friction)
+        leaf_resistance = math.sqrt(column.leaf_width / friction) / LEAF_EXCHANGE
+        bare = VON_KARMAN / 0.13 * math.exp(-0.45 * math.log(tile.ground_roughness * friction / AIR_VISCOSITY))
+        ground_resistance = 1.0 / ((DENSE_EXCHANGE + (bare - DENSE_EXCHANGE) * tile.open_share) * friction)
         heat_air = 1.0 / resistance
         heat_ground = 1.0 / ground_resistance
         heat_leaf = area / leaf_resistance
@@ -259,19 +212,23 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
         saturated, slope = saturation(leaf, pressure)
         vapour_air = heat_air
         if saturated > vapour:
-            stomatal = factor * (1.0 - wet) * active / (leaf_resistance + x[STOMATA]) if x[STOMATA] > 0.0 else 0.0
+            stomatal = (
+                factor * (1.0 - wet) * active / (leaf_resistance + tile.stomatal_resistance)
+                if tile.stomatal_resistance > 0.0
+                else 0.0
+            )
             vapour_leaf = factor * wet * area / leaf_resistance + stomatal
         else:
             stomatal = 0.0
             vapour_leaf = factor * area / leaf_resistance
-        dry_layer = x[RSS] if x[Q_G] > vapour else 0.0
+        dry_layer = tile.dry_layer_resistance if tile.ground_humidity > vapour else 0.0
         vapour_ground = factor / (ground_resistance + dry_layer)
         sum_vapour = vapour_air + vapour_ground + vapour_leaf
         inside = (heat_air * potential + heat_ground * ground + heat_leaf * leaf) / sum_heat
-        vapour = (vapour_air * humidity + vapour_ground * x[Q_G] + vapour_leaf * saturated) / sum_vapour
-        gain, _, _ = longwave(weather[W_LONG], leaf, ground, x)
+        vapour = (vapour_air * humidity + vapour_ground * tile.ground_humidity + vapour_leaf * saturated) / sum_vapour
+        gain, _, _ = longwave(weather.longwave, leaf, ground, tile)
         residual = (
-            x[SUN_LEAF]
+            tile.sun_leaf
             + gain
             - heat * heat_leaf * (leaf - inside)
             - latent * density * vapour_leaf * (saturated - vapour)
@@ -290,26 +247,30 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
 
     saturated, _ = saturation(leaf, pressure)
     inside = (heat_air * potential + heat_ground * ground + heat_leaf * leaf) / sum_heat
-    vapour = (vapour_air * humidity + vapour_ground * x[Q_G] + vapour_leaf * saturated) / sum_vapour
-    gain, ground_gain, up = longwave(weather[W_LONG], leaf, ground, x)
+    vapour = (vapour_air * humidity + vapour_ground * tile.ground_humidity + vapour_leaf * saturated) / sum_vapour
+    gain, ground_gain, up = longwave(weather.longwave, leaf, ground, tile)
     from_leaf = density * vapour_leaf * (saturated - vapour)
     transpired = density * stomatal * (saturated - vapour)
     if saturated <= vapour:
         transpired = 0.0
     evaporated = from_leaf - transpired
-    evaporated = min(evaporated, x[LDEW] / step)
-    x[TLEAF] = leaf
-    x[E_LEAF] = evaporated
-    x[E_ROOT] = transpired
+    evaporated = min(evaporated, tile.leaf_water / step)
+    tile.leaf_temperature = leaf
+    tile.leaf_evaporation = evaporated
+    tile.transpiration = transpired
     # Energy that leaves absorb and do not use for evaporation warms the air, so their balance closes exactly.
     ground_heat = heat * heat_ground * (ground - inside)
-    x[SENSIBLE] = ground_heat + x[SUN_LEAF] + gain - latent * (evaporated + transpired)
-    x[E_GROUND] = density * vapour_ground * (x[Q_G] - vapour)
-    x[LW_UP] = up
-    x[D_SENSIBLE] = heat * heat_ground * (1.0 - heat_ground / sum_heat)
-    x[D_E_GROUND] = density * vapour_ground * (1.0 - vapour_ground / sum_vapour) * x[DQ_G]
-    x[FLUX_G] = x[SUN_GROUND] + ground_gain - ground_heat - x[HEAT] * x[E_GROUND]
-    x[D_FLUX_G] = -(
-        4.0 * x[EMIS_G] * STEFAN_BOLTZMANN * ground * ground * ground + x[D_SENSIBLE] + x[HEAT] * x[D_E_GROUND]
+    tile.sensible = ground_heat + tile.sun_leaf + gain - latent * (evaporated + transpired)
+    tile.ground_evaporation = density * vapour_ground * (tile.ground_humidity - vapour)
+    tile.longwave_up = up
+    tile.sensible_slope = heat * heat_ground * (1.0 - heat_ground / sum_heat)
+    tile.ground_evaporation_slope = (
+        density * vapour_ground * (1.0 - vapour_ground / sum_vapour) * tile.ground_humidity_slope
+    )
+    tile.ground_heat = tile.sun_ground + ground_gain - ground_heat - tile.latent_heat * tile.ground_evaporation
+    tile.ground_heat_slope = -(
+        4.0 * tile.ground_emissivity * STEFAN_BOLTZMANN * ground * ground * ground
+        + tile.sensible_slope
+        + tile.latent_heat * tile.ground_evaporation_slope
     )
     return count

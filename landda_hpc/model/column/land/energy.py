@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import LATENT_HEAT_FUSION, LATENT_HEAT_VAPORISATION, N_SNOW, STEFAN_BOLTZMANN, FloatArray
-from landda_hpc.model.column.hydraulics import PORSL
+from landda_hpc.constants import (
+    LATENT_HEAT_FUSION,
+    LATENT_HEAT_VAPORISATION,
+    LATENT_SUBLIMATION,
+    N_SNOW,
+    SOIL_DZ,
+    STEFAN_BOLTZMANN,
+)
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
 from landda_hpc.model.column.land.canopy import canopy_fluxes, stomata, wet_share
 from landda_hpc.model.column.land.ground import bare_fluxes, latent_heat, soil_humidity, wet_humidity
 from landda_hpc.model.column.land.heat import (
@@ -17,48 +24,8 @@ from landda_hpc.model.column.land.heat import (
     soil_thermal,
     water_thermal,
 )
-from landda_hpc.model.column.land.layout import (
-    A_ICE,
-    A_LEAF,
-    A_LIQUID,
-    A_ROOT,
-    CAP,
-    D_E_GROUND,
-    D_FLUX_G,
-    D_SENSIBLE,
-    DZ,
-    E_GROUND,
-    E_LEAF,
-    E_ROOT,
-    EMIS_G,
-    FLUX_G,
-    HEAT,
-    ICE,
-    J_GROUND,
-    J_LATENT,
-    J_LONG,
-    J_SENSIBLE,
-    J_SHORT,
-    LATENT_SUBLIMATION,
-    LDEW,
-    LIQ,
-    LSAI,
-    LW_UP,
-    MELT,
-    N_SLOT,
-    SCV,
-    SENSIBLE,
-    SNOWDP,
-    SUN_GROUND,
-    SUN_LEAF,
-    T_BEFORE,
-    W_LONG,
-    WET_SHARE,
-    Column,
-    T,
-)
 from landda_hpc.model.column.land.radiation import share_sun, soil_surface, water_surface
-from landda_hpc.model.column.richards import PSI, THETA, W_MAX, W_MIN, W
+from landda_hpc.model.column.land.records import N_SLOT, Record
 from landda_hpc.state import PatchType
 
 MAX_SURFACE_CHANGE: Final = 10.0  # K; a sub-step that would change the surface by more is halved
@@ -76,145 +43,136 @@ def is_water(kind: int) -> bool:
 
 
 @compiled()
-def ground_surface(
-    i: int, kind: int, top: int, weather: FloatArray, s: FloatArray, column: Column, x: FloatArray, c: FloatArray
-) -> None:
+def ground_surface(kind: int, top: int, weather: Record, column: Record, tile: Record) -> None:
     """Compute albedo, humidity and latent heat of the surface in its present state."""
-    surface = s[T, top]
+    surface = tile.temperature[top]
     if kind in (_WETLAND, _GLACIER, _LAKE):
-        frozen = kind == _GLACIER or s[ICE, N_SNOW] > s[LIQ, N_SNOW]
-        water_surface(frozen, x)
+        frozen = kind == _GLACIER or tile.ice[N_SNOW] > tile.liquid[N_SNOW]
+        water_surface(frozen, tile)
     else:
-        soil_surface(c[THETA, 0], column.properties[i], x)
+        soil_surface(tile.water.theta[0], column, tile)
     if top < N_SNOW or is_water(kind):
-        wet_humidity(surface, weather, x)
-        x[HEAT] = latent_heat(surface, True, False)
+        wet_humidity(surface, weather, tile)
+        tile.latent_heat = latent_heat(surface, True, False)
         return
-    dz = column.dz_mm[0]
     soil_humidity(
         surface,
-        c[PSI, 0],
-        c[THETA, 0],
-        c[W_MAX, 0] / dz,
-        column.hydraulic[i, PORSL, 0],
-        column.dz[0],
+        tile.water.psi[0],
+        tile.water.theta[0],
+        tile.water.most[0] / LAYER_DZ_MM[0],
+        column.soil.porosity[0],
+        SOIL_DZ[0],
         weather,
-        column.properties[i],
-        x,
+        column,
+        tile,
     )
-    has_liquid = x[SCV] <= 0.0 and c[W, 0] > c[W_MIN, 0]
-    x[HEAT] = latent_heat(surface, x[SCV] > 0.0 or s[ICE, N_SNOW] > 0.0, has_liquid)
+    has_liquid = tile.snow_mass <= 0.0 and tile.water.liquid[0] > tile.water.least[0]
+    tile.latent_heat = latent_heat(surface, tile.snow_mass > 0.0 or tile.ice[N_SNOW] > 0.0, has_liquid)
 
 
 @compiled()
-def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
+def thermal_properties(kind: int, top: int, column: Record, tile: Record) -> None:
     """Compute heat capacities and conductances of all layers in their present state."""
     if kind in (_GLACIER, _LAKE):
-        water_thermal(s, column, kind == _LAKE)
+        water_thermal(kind == _LAKE, tile)
     else:
-        soil_thermal(i, s, column)
+        soil_thermal(column, tile)
     if top < N_SNOW:
-        snow_thermal(top, s)
-    conductances(top, s, column, x)
+        snow_thermal(top, tile)
+    conductances(top, tile)
 
 
 @compiled()
-def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) -> float:
+def evaporate(kind: int, top: int, wanted: float, tile: Record) -> float:
     """Remove evaporation from the ground, or add dew or frost; return the actual amount, kg m-2.
 
     Parameters
     ----------
     kind, top : patch type, slot of the uppermost layer.
     wanted : kg m-2 over the sub-step, negative for dew.
-    s, x : layers and scalars. A_LIQUID receives all evaporation of water surfaces, and that of liquid from soil without
-        snow; the soil-water equation reduces the latter if water is lacking.
+    tile : ``amounts.evaporated_liquid`` receives all evaporation of water surfaces, and that of liquid from soil
+        without snow; the soil-water equation reduces the latter if water is lacking.
     """
-    as_ice = x[HEAT] == LATENT_SUBLIMATION
+    as_ice = tile.latent_heat == LATENT_SUBLIMATION
     if top < N_SNOW:
-        row = ICE if as_ice else LIQ
-        took: float = min(wanted, s[row, top])
-        if as_ice and took > 0.0:
-            s[DZ, top] *= max(0.05, 1.0 - took / s[ICE, top])
-        s[row, top] -= took
-        x[A_ICE] += took
+        took: float = min(wanted, tile.ice[top] if as_ice else tile.liquid[top])
+        if as_ice:
+            if took > 0.0:
+                tile.thickness[top] *= max(0.05, 1.0 - took / tile.ice[top])
+            tile.ice[top] -= took
+        else:
+            tile.liquid[top] -= took
+        tile.amounts.evaporated_ice += took
         return took
     if is_water(kind) or not as_ice:
-        x[A_LIQUID] += wanted
+        tile.amounts.evaporated_liquid += wanted
         return wanted
-    if x[SCV] > 0.0:
-        took = min(wanted, x[SCV])
-        x[SNOWDP] = x[SNOWDP] * (1.0 - took / x[SCV]) if took > 0.0 else x[SNOWDP] - took / FROST_DENSITY
-        x[SCV] -= took
+    if tile.snow_mass > 0.0:
+        took = min(wanted, tile.snow_mass)
+        if took > 0.0:
+            tile.snow_depth *= 1.0 - took / tile.snow_mass
+        else:
+            tile.snow_depth -= took / FROST_DENSITY
+        tile.snow_mass -= took
     else:
-        took = min(wanted, s[ICE, top])
-        s[ICE, top] -= took
-    x[A_ICE] += took
+        took = min(wanted, tile.ice[top])
+        tile.ice[top] -= took
+    tile.amounts.evaporated_ice += took
     return took
 
 
 @compiled()
-def book_fluxes(
-    kind: int, top: int, step: float, before: float, weather: FloatArray, s: FloatArray, x: FloatArray
-) -> float:
+def book_fluxes(kind: int, top: int, step: float, before: float, weather: Record, tile: Record) -> float:
     """Correct the fluxes to the temperature at the end of the sub-step, sum them, and return the residual, W m-2.
 
     Parameters
     ----------
     before : temperature of the surface at the beginning, K.
-    s : layers; reads T_BEFORE, T and CAP for the stored heat.
     """
-    change = s[T, top] - before
-    stored = LATENT_HEAT_FUSION * x[MELT]
+    change = tile.temperature[top] - before
+    stored = LATENT_HEAT_FUSION * tile.melt
     for k in range(top, N_SLOT):
-        stored += s[CAP, k] * (s[T, k] - s[T_BEFORE, k])
-    wanted = (x[E_GROUND] + x[D_E_GROUND] * change) * step
-    took = evaporate(kind, top, wanted, s, x)
+        stored += tile.heat_capacity[k] * (tile.temperature[k] - tile.old_temperature[k])
+    wanted = (tile.ground_evaporation + tile.ground_evaporation_slope * change) * step
+    took = evaporate(kind, top, wanted, tile)
     # The energy of evaporation for which the ground lacks water heats the air.
-    sensible = (x[SENSIBLE] + x[D_SENSIBLE] * change) * step + x[HEAT] * (wanted - took)
-    upward = (x[LW_UP] + 4.0 * x[EMIS_G] * STEFAN_BOLTZMANN * before * before * before * change) * step
-    from_leaf = min(x[E_LEAF] * step, x[LDEW])
-    x[LDEW] -= from_leaf
-    transpired = x[E_ROOT] * step
-    latent = x[HEAT] * took + LATENT_HEAT_VAPORISATION * (from_leaf + transpired)
-    short = (x[SUN_LEAF] + x[SUN_GROUND]) * step
-    long = weather[W_LONG] * step - upward
-    x[A_LEAF] += from_leaf
-    x[A_ROOT] += transpired
-    x[J_SENSIBLE] += sensible
-    x[J_LATENT] += latent
-    x[J_SHORT] += short
-    x[J_LONG] += long
-    x[J_GROUND] += stored
+    sensible = (tile.sensible + tile.sensible_slope * change) * step + tile.latent_heat * (wanted - took)
+    upward_slope = 4.0 * tile.ground_emissivity * STEFAN_BOLTZMANN * before * before * before
+    upward = (tile.longwave_up + upward_slope * change) * step
+    from_leaf = min(tile.leaf_evaporation * step, tile.leaf_water)
+    tile.leaf_water -= from_leaf
+    transpired = tile.transpiration * step
+    latent = tile.latent_heat * took + LATENT_HEAT_VAPORISATION * (from_leaf + transpired)
+    short = (tile.sun_leaf + tile.sun_ground) * step
+    long = weather.longwave * step - upward
+    amounts = tile.amounts
+    amounts.evaporated_leaf += from_leaf
+    amounts.transpired += transpired
+    amounts.sensible += sensible
+    amounts.latent += latent
+    amounts.shortwave += short
+    amounts.longwave += long
+    amounts.ground += stored
     residual: float = abs(short + long - sensible - latent - stored) / step
     return residual
 
 
 @compiled()
 def balance(
-    i: int,
-    kind: int,
-    top: int,
-    step: float,
-    sun: float,
-    weather: FloatArray,
-    s: FloatArray,
-    column: Column,
-    x: FloatArray,
-    c: FloatArray,
+    kind: int, top: int, step: float, sun: float, weather: Record, column: Record, tile: Record
 ) -> tuple[int, int, float]:
     """Advance temperatures, phases and surface fluxes by a model step, in sub-steps if the surface changes quickly.
 
     Parameters
     ----------
-    i, kind, top, step : tile, patch type, uppermost slot, s.
+    kind, top, step : patch type, uppermost slot, s.
     sun : short-wave radiation, W m-2.
-    c : work array of the water solver, set by ``load_water`` (soil only).
+    tile : its water solver is as ``load_soil`` left it (soil only).
 
     Returns
     -------
     Number of sub-steps, number of iterations of the leaf temperature, largest residual, W m-2.
     """
-    properties = column.properties[i]
     has_soil = kind not in (_GLACIER, _LAKE)
     remaining = step
     sub_step = step
@@ -224,35 +182,35 @@ def balance(
     while remaining > 0.0:
         if sub_step > 0.999999 * remaining:
             sub_step = remaining
-        ground_surface(i, kind, top, weather, s, column, x, c)
-        share_sun(sun, properties, x)
-        thermal_properties(i, kind, top, s, column, x)
-        if x[LSAI] > 0.0:
+        ground_surface(kind, top, weather, column, tile)
+        share_sun(sun, column, tile)
+        thermal_properties(kind, top, column, tile)
+        if tile.plant_area > 0.0:
             if n_steps == 0:
-                stomata(sun, weather, properties, x)
+                stomata(sun, weather, column, tile)
             else:
-                x[WET_SHARE] = wet_share(x[LDEW], x[LSAI])
-        before = s[T, top]
+                tile.wet_share = wet_share(tile.leaf_water, tile.plant_area)
+        before = tile.temperature[top]
         while True:
-            if x[LSAI] > 0.0:
-                n_leaf += canopy_fluxes(sub_step, before, weather, properties, x)
+            if tile.plant_area > 0.0:
+                n_leaf += canopy_fluxes(sub_step, before, weather, column, tile)
             else:
-                bare_fluxes(before, weather, properties, x)
-            change = diffuse(top, sub_step, x[FLUX_G], x[D_FLUX_G], s)
+                bare_fluxes(before, weather, column, tile)
+            change = diffuse(top, sub_step, tile.ground_heat, tile.ground_heat_slope, tile)
             n_steps += 1
             if abs(change) <= MAX_SURFACE_CHANGE or sub_step <= SHORTEST * step:
                 break
             sub_step *= 0.5
         for k in range(top, N_SLOT):
-            s[T_BEFORE, k] = s[T, k]
-        change_phase(i, top, sub_step, x[D_FLUX_G], has_soil, s, column, x)
-        worst = max(worst, book_fluxes(kind, top, sub_step, before, weather, s, x))
+            tile.old_temperature[k] = tile.temperature[k]
+        change_phase(top, sub_step, tile.ground_heat_slope, has_soil, column, tile)
+        worst = max(worst, book_fluxes(kind, top, sub_step, before, weather, tile))
         remaining -= sub_step
     return n_steps, n_leaf, worst
 
 
 @compiled()
-def return_heat(unspent: float, x: FloatArray) -> None:
+def return_heat(unspent: float, tile: Record) -> None:
     """Change evaporation for which the soil lacked water, kg m-2, from latent to sensible heat."""
-    x[J_LATENT] -= LATENT_HEAT_VAPORISATION * unspent
-    x[J_SENSIBLE] += LATENT_HEAT_VAPORISATION * unspent
+    tile.amounts.latent -= LATENT_HEAT_VAPORISATION * unspent
+    tile.amounts.sensible += LATENT_HEAT_VAPORISATION * unspent

@@ -10,50 +10,18 @@ from landda_hpc.constants import (
     GAS_CONSTANT_VAPOUR,
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
+    LATENT_SUBLIMATION,
     SPECIFIC_HEAT_AIR,
     STEFAN_BOLTZMANN,
     T_FREEZE,
     ZERO_CELSIUS,
-    FloatArray,
 )
-from landda_hpc.model.column.hydrology import DRY_LAYER_ONSET, MAX_DRY_LAYER
 from landda_hpc.model.column.land.canopy import AIR_VISCOSITY, LAPSE_RATE
 from landda_hpc.model.column.land.humidity import saturation
-from landda_hpc.model.column.land.layout import (
-    D_E_GROUND,
-    D_FLUX_G,
-    D_SENSIBLE,
-    DQ_G,
-    E_GROUND,
-    E_LEAF,
-    E_ROOT,
-    EMIS_G,
-    FLUX_G,
-    FSNO,
-    HEAT,
-    LATENT_SUBLIMATION,
-    LW_UP,
-    P_SCALAR_HEIGHT,
-    P_THETA_AIR,
-    P_TORTUOSITY,
-    P_WIND_HEIGHT,
-    POTENTIAL,
-    Q_G,
-    RSS,
-    SENSIBLE,
-    SUN_GROUND,
-    SUN_LEAF,
-    TLEAF,
-    W_AIR,
-    W_DENSITY,
-    W_HUMIDITY,
-    W_LONG,
-    W_PRESSURE,
-    W_WIND,
-    Z0G,
-)
 from landda_hpc.model.column.land.radiation import longwave
+from landda_hpc.model.column.land.records import Record
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
+from landda_hpc.model.column.soil_water import dry_layer
 
 ROUGHNESS_SOIL: Final = 0.01  # m
 ROUGHNESS_SNOW: Final = 0.0024  # m; also of ice and water
@@ -72,9 +40,9 @@ def soil_humidity(
     effective_porosity: float,
     porosity: float,
     thickness: float,
-    weather: FloatArray,
-    properties: FloatArray,
-    x: FloatArray,
+    weather: Record,
+    column: Record,
+    tile: Record,
 ) -> None:
     """Compute humidity and dry-layer resistance of soil that is partly covered by thin snow.
 
@@ -88,30 +56,29 @@ def soil_humidity(
     psi, theta : of the top layer, mm and m3 m-3 of liquid.
     effective_porosity, porosity : of the top layer: porosity minus ice, and porosity, m3 m-3.
     thickness : of the top layer, m.
-    x : scalars; reads FSNO, writes Q_G, DQ_G, RSS.
+    tile : reads snow_cover, writes ground_humidity, its slope, and dry_layer_resistance.
     """
-    saturated, slope = saturation(surface, weather[W_PRESSURE])
-    snow = x[FSNO]
+    saturated, slope = saturation(surface, weather.pressure)
+    snow = tile.snow_cover
     relative = snow + (1.0 - snow) * math.exp(KELVIN * psi / surface)
-    x[Q_G] = relative * saturated
-    x[DQ_G] = relative * slope
+    tile.ground_humidity = relative * saturated
+    tile.ground_humidity_slope = relative * slope
     # Vapour does not condense into dry soil unless the air is saturated at the surface temperature.
-    if saturated > weather[W_HUMIDITY] > x[Q_G]:
-        x[Q_G] = weather[W_HUMIDITY]
-        x[DQ_G] = 0.0
-    lack = max(1.0e-6, DRY_LAYER_ONSET * effective_porosity - theta)
-    dry = thickness * lack / max(1.0e-6, DRY_LAYER_ONSET * porosity - properties[P_THETA_AIR])
+    if saturated > weather.humidity > tile.ground_humidity:
+        tile.ground_humidity = weather.humidity
+        tile.ground_humidity_slope = 0.0
+    depth = dry_layer(theta, effective_porosity, porosity, column.theta_air, thickness)
     diffusivity = 2.12e-5 * math.exp(1.75 * math.log(surface / ZERO_CELSIUS))
-    resistance = min(MAX_DRY_LAYER, dry) / (diffusivity * properties[P_TORTUOSITY])
+    resistance = depth / (diffusivity * column.tortuosity)
     # Soil and snow in parallel; snow has a resistance of 1 s m-1 (CoLM).
-    x[RSS] = resistance / (1.0 - snow + snow * resistance)
+    tile.dry_layer_resistance = resistance / (1.0 - snow + snow * resistance)
 
 
 @compiled()
-def wet_humidity(surface: float, weather: FloatArray, x: FloatArray) -> None:
+def wet_humidity(surface: float, weather: Record, tile: Record) -> None:
     """Compute humidity above snow, ice or water."""
-    x[Q_G], x[DQ_G] = saturation(surface, weather[W_PRESSURE])
-    x[RSS] = 0.0
+    tile.ground_humidity, tile.ground_humidity_slope = saturation(surface, weather.pressure)
+    tile.dry_layer_resistance = 0.0
 
 
 @compiled()
@@ -123,7 +90,7 @@ def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
 
 
 @compiled()
-def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
+def bare_fluxes(ground: float, weather: Record, column: Record, tile: Record) -> None:
     """Compute the fluxes of a tile without canopy and their derivatives with respect to ground temperature.
 
     The roughness length for heat is z0 exp(-0.13 (u* z0 / nu)^0.45) (Zeng and Dickinson 1998, J. Climate, 11,
@@ -132,20 +99,20 @@ def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: F
     Parameters
     ----------
     ground : present temperature of the surface, K.
-    weather, properties : weather and properties of the tile.
-    x : scalars; reads those of the ground surface, and SUN_GROUND; writes TLEAF (= ``ground``) and all fluxes.
+    weather, column : weather and constants of the tile.
+    tile : reads the ground surface and sun_ground; writes leaf_temperature (= ``ground``) and all fluxes.
     """
-    air = weather[W_AIR]
-    humidity = weather[W_HUMIDITY]
-    wind = max(MIN_WIND, weather[W_WIND])
-    height = properties[P_WIND_HEIGHT]
-    scalar_height = properties[P_SCALAR_HEIGHT]
+    air = weather.temperature
+    humidity = weather.humidity
+    wind = max(MIN_WIND, weather.wind)
+    height = column.wind_height
+    scalar_height = column.scalar_height
     potential = air + LAPSE_RATE * scalar_height
-    density = weather[W_DENSITY]
-    z0m = x[Z0G]
+    density = weather.density
+    z0m = tile.ground_roughness
     z0h = z0m
     virtual = potential * (1.0 + 0.61 * humidity)
-    difference = (potential - ground) * (1.0 + 0.61 * humidity) + 0.61 * potential * (humidity - x[Q_G])
+    difference = (potential - ground) * (1.0 + 0.61 * humidity) + 0.61 * potential * (humidity - tile.ground_humidity)
     log_m = math.log(height / z0m)
     log_scalar = math.log(scalar_height / z0m)
     log_h = log_scalar
@@ -162,20 +129,22 @@ def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: F
         if k > 0 and abs(zeta - before) <= ZETA_TOLERANCE * abs(before):
             break
 
-    dry_layer = x[RSS] if x[Q_G] > humidity else 0.0
-    vapour_conductance = density * x[POTENTIAL] / (resistance + dry_layer)
+    dry_layer = tile.dry_layer_resistance if tile.ground_humidity > humidity else 0.0
+    vapour_conductance = density * tile.vapour_factor / (resistance + dry_layer)
     heat_conductance = density * SPECIFIC_HEAT_AIR / resistance
-    _, gain, up = longwave(weather[W_LONG], ground, ground, x)
-    x[TLEAF] = ground
-    x[E_LEAF] = 0.0
-    x[E_ROOT] = 0.0
-    x[SUN_LEAF] = 0.0
-    x[LW_UP] = up
-    x[SENSIBLE] = heat_conductance * (ground - potential)
-    x[E_GROUND] = vapour_conductance * (x[Q_G] - humidity)
-    x[D_SENSIBLE] = heat_conductance
-    x[D_E_GROUND] = vapour_conductance * x[DQ_G]
-    x[FLUX_G] = x[SUN_GROUND] + gain - x[SENSIBLE] - x[HEAT] * x[E_GROUND]
-    x[D_FLUX_G] = -(
-        4.0 * x[EMIS_G] * STEFAN_BOLTZMANN * ground * ground * ground + x[D_SENSIBLE] + x[HEAT] * x[D_E_GROUND]
+    _, gain, up = longwave(weather.longwave, ground, ground, tile)
+    tile.leaf_temperature = ground
+    tile.leaf_evaporation = 0.0
+    tile.transpiration = 0.0
+    tile.sun_leaf = 0.0
+    tile.longwave_up = up
+    tile.sensible = heat_conductance * (ground - potential)
+    tile.ground_evaporation = vapour_conductance * (tile.ground_humidity - humidity)
+    tile.sensible_slope = heat_conductance
+    tile.ground_evaporation_slope = vapour_conductance * tile.ground_humidity_slope
+    tile.ground_heat = tile.sun_ground + gain - tile.sensible - tile.latent_heat * tile.ground_evaporation
+    tile.ground_heat_slope = -(
+        4.0 * tile.ground_emissivity * STEFAN_BOLTZMANN * ground * ground * ground
+        + tile.sensible_slope
+        + tile.latent_heat * tile.ground_evaporation_slope
     )

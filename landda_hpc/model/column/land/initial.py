@@ -8,7 +8,7 @@ import numpy as np
 
 from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.model.column.hydraulics import diagnose_state, pack_parameters
+from landda_hpc.model.column.hydraulics import diagnose_state, soil_records
 from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS, initial_state, supercooled_limit
 from landda_hpc.model.column.land.transfer import SOIL_COLUMNS
 from landda_hpc.model.column.temperature import AnnualWave
@@ -93,5 +93,5 @@ def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileSt
     water = state.soil("wliq_soisno")
     wanted = np.clip(water + wetness_change[:, None] * pores, MIN_WETNESS * pores, MAX_WETNESS * pores)
     water[:] = np.where(is_free, wanted, water)
-    diagnose_state(state, tiles.patchtype, pack_parameters(tiles))
+    diagnose_state(state, tiles.patchtype, soil_records(tiles))
     return state

@@ -10,15 +10,15 @@ from typing import Final, Self
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import ALBEDO_WATER, N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, IntArray
+from landda_hpc.constants import ALBEDO_WATER, N_SOIL, SOIL_DZ, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
+from landda_hpc.model.column.hydraulics import soil_records
 from landda_hpc.model.column.hydrology import PSI_AIR_DRY
-from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.plants import leaf_area, mixed
 from landda_hpc.model.column.land.radiation import DENSE_VISIBLE, albedo_with_leaves, scattering
+from landda_hpc.model.column.land.records import COLUMN, Records, new_records
 from landda_hpc.model.column.soil import PEAT_OF_CLASS
 from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
 from landda_hpc.model.column.tile_climate import TileClimate
@@ -172,92 +172,70 @@ def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatt
     return ground
 
 
-def pack_column(
+def column_records(
     tiles: Tiles,
     parameters: LandParameters,
     wind_height: float,
     scalar_height: float,
-    rain_factor: FloatArray,
     potential_evaporation_factor: FloatArray,
-) -> a.Column:
-    """Pack all constants of a forecast for the kernels. Local."""
-    n = len(tiles)
-    thermal = np.empty((n, a.N_THERMAL, N_SOIL))
-    properties = np.zeros((n, a.N_PROPERTY))
-    columns = {
-        a.P_ALBEDO_DRY: parameters.albedo_dry,
-        a.P_ALBEDO_WET: parameters.albedo_wet,
-        a.P_VEGETATION: parameters.vegetation_fraction,
-        a.P_HEIGHT: parameters.canopy_height,
-        a.P_SCATTER_NIR: infrared_scatter(parameters.canopy_albedo),
-        a.P_RS_MIN: parameters.min_stomatal_resistance,
-        a.P_RGL: parameters.radiation_half,
-        a.P_LEAF_WIDTH: parameters.leaf_width,
-        a.P_RAIN_FACTOR: rain_factor,
-        a.P_POTENTIAL: potential_evaporation_factor,
-        a.P_WIND_HEIGHT: np.full(n, wind_height),
-        a.P_SCALAR_HEIGHT: np.full(n, scalar_height),
-    }
-    for k, values in columns.items():
-        properties[:, k] = values
-    _pack(
-        tiles.porsl,
+) -> Records:
+    """All constants of a forecast for the kernels, (n_tile,) records ``COLUMN``. Local."""
+    columns = new_records(COLUMN, len(tiles))
+    columns.patchtype = tiles.patchtype
+    columns.soil = soil_records(tiles)
+    columns.albedo_dry = parameters.albedo_dry
+    columns.albedo_wet = parameters.albedo_wet
+    columns.vegetation = parameters.vegetation_fraction
+    columns.height = parameters.canopy_height
+    columns.leaf_scatter = infrared_scatter(parameters.canopy_albedo)
+    columns.min_stomatal_resistance = parameters.min_stomatal_resistance
+    columns.radiation_half = parameters.radiation_half
+    columns.leaf_width = parameters.leaf_width
+    columns.vapour_factor = potential_evaporation_factor
+    columns.wind_height = wind_height
+    columns.scalar_height = scalar_height
+    _derive(
         tiles.psi0,
-        tiles.bsw,
         parameters.solid_conductivity,
         parameters.dry_conductivity,
         parameters.solid_heat_capacity,
         tiles.lat,
         tiles.lon,
-        SOIL_DZ,
-        thermal,
-        properties,
+        columns,
     )
-    return a.Column(
-        np.ascontiguousarray(tiles.patchtype),
-        pack_parameters(tiles),
-        thermal,
-        properties,
-        LAYER_DZ_MM,
-        1000.0 * np.diff(SOIL_Z),
-        SOIL_DZ,
-        SOIL_Z,
-        SOIL_ZI,
-    )
+    return columns
 
 
 @compiled()
-def _pack(
-    porosity: FloatArray,
+def _derive(
     psi0: FloatArray,
-    bsw: FloatArray,
     solid: FloatArray,
     dry: FloatArray,
     solid_heat: FloatArray,
     lat: FloatArray,
     lon: FloatArray,
-    dz: FloatArray,
-    thermal: FloatArray,
-    properties: FloatArray,
+    columns: Records,
 ) -> None:
-    """Compute derived rows by scalar calls; with a vector library, the last bit may depend on the number of tiles."""
+    """Fill the derived fields, by the scalar library; the last bit of a vector library may depend on the tiles."""
     for i in range(lat.size):
-        for j in range(dz.size):
-            p = porosity[i, j]
+        column = columns[i]
+        for j in range(N_SOIL):
+            p = column.soil.porosity[j]
             log_solid = (1.0 - p) * math.log(solid[i, j])
-            thermal[i, a.TH_LOG_SOLID, j] = log_solid
-            thermal[i, a.TH_SATURATED, j] = math.exp(log_solid + p * math.log(0.57))
-            thermal[i, a.TH_DRY, j] = dry[i, j]
-            thermal[i, a.TH_CAP, j] = (1.0 - p) * solid_heat[i, j] * dz[j]
-        p = porosity[i, 0]
-        theta_air = p * math.exp(-math.log(max(1.0, PSI_AIR_DRY / psi0[i, 0])) / bsw[i, 0])
+            column.log_solid[j] = log_solid
+            column.saturated[j] = math.exp(log_solid + p * math.log(0.57))
+            column.dry[j] = dry[i, j]
+            column.solid_heat_capacity[j] = (1.0 - p) * solid_heat[i, j] * SOIL_DZ[j]
+        p = column.soil.porosity[0]
+        b = column.soil.b[0]
+        theta_air = p * math.exp(-math.log(max(1.0, PSI_AIR_DRY / psi0[i, 0])) / b)
         pores = p - theta_air
-        shape = math.exp(3.0 / bsw[i, 0] * math.log(max(1.0e-3, pores / p)))
-        properties[i, a.P_THETA_AIR] = theta_air
-        properties[i, a.P_TORTUOSITY] = max(1.0e-3, pores * pores * shape)
-        properties[i, a.P_SIN_LAT] = math.sin(math.radians(lat[i]))
-        properties[i, a.P_COS_LAT] = math.cos(math.radians(lat[i]))
-        properties[i, a.P_LON] = math.radians(lon[i])
+        shape = math.exp(3.0 / b * math.log(max(1.0e-3, pores / p)))
+        column.theta_air = theta_air
+        column.tortuosity = max(1.0e-3, pores * pores * shape)
+        column.sin_lat = math.sin(math.radians(lat[i]))
+        column.cos_lat = math.cos(math.radians(lat[i]))
+        column.lon = math.radians(lon[i])
 
 
 def _layers(values: FloatArray) -> FloatArray:

@@ -9,26 +9,7 @@ import numpy as np
 
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import ALBEDO_WATER, STEFAN_BOLTZMANN, T_FREEZE, FloatArray
-from landda_hpc.model.column.land.layout import (
-    ALBEDO_NIR,
-    ALBEDO_VIS,
-    EMIS_G,
-    EMIS_V,
-    FSNO,
-    LSAI,
-    P_ALBEDO_DRY,
-    P_ALBEDO_WET,
-    P_SCATTER_NIR,
-    P_VEGETATION,
-    PASS_NIR,
-    PASS_VIS,
-    REFLECT_NIR,
-    REFLECT_VIS,
-    SAG,
-    SCV,
-    SUN_GROUND,
-    SUN_LEAF,
-)
+from landda_hpc.model.column.land.records import Record
 
 ALBEDO_ICE: Final = 0.55  # bare glacier and lake ice
 EMISSIVITY_SOIL: Final = 0.96
@@ -78,7 +59,7 @@ def snow_albedo(age: float) -> tuple[float, float]:
 
 
 @compiled()
-def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> None:
+def age_snow(step: float, surface: float, mass_before: float, tile: Record) -> None:
     """Advance the snow age by a step: grains grow faster in warm snow, and fresh snow reduces the age (BATS).
 
     Parameters
@@ -86,16 +67,16 @@ def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> 
     step : s.
     surface : temperature of the surface, K.
     mass_before : snow mass before the step, kg m-2.
-    x : scalars; reads SCV, updates SAG.
+    tile : reads snow_mass, updates snow_age.
     """
-    if x[SCV] <= 0.0 or x[SCV] > OLDEST_SNOW_MASS:
-        x[SAG] = 0.0
+    if tile.snow_mass <= 0.0 or tile.snow_mass > OLDEST_SNOW_MASS:
+        tile.snow_age = 0.0
         return
     growth = math.exp(5000.0 * (1.0 / T_FREEZE - 1.0 / surface))
     melting = min(1.0, math.exp(10.0 * min(0.0, 5000.0 * (1.0 / T_FREEZE - 1.0 / surface))))
     older = SNOW_GRAIN_RATE * step * (growth + melting + 0.3)
-    fresh = 0.1 * max(0.0, x[SCV] - mass_before)
-    x[SAG] = max(0.0, (x[SAG] + older) * (1.0 - fresh))
+    fresh = 0.1 * max(0.0, tile.snow_mass - mass_before)
+    tile.snow_age = max(0.0, (tile.snow_age + older) * (1.0 - fresh))
 
 
 @compiled()
@@ -112,39 +93,39 @@ def soil_bands(albedo: float) -> tuple[float, float]:
 
 
 @compiled()
-def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
+def soil_surface(theta: float, column: Record, tile: Record) -> None:
     """Compute albedo and emissivity of soil, including its snow-covered fraction."""
-    bare = soil_albedo(properties[P_ALBEDO_DRY], properties[P_ALBEDO_WET], theta)
-    x[ALBEDO_VIS], x[ALBEDO_NIR] = soil_bands(bare)
-    x[EMIS_G] = EMISSIVITY_SOIL
-    if x[FSNO] > 0.0:
-        _lay_snow(x)
-        x[EMIS_G] = x[FSNO] * EMISSIVITY_SNOW + (1.0 - x[FSNO]) * EMISSIVITY_SOIL
+    bare = soil_albedo(column.albedo_dry, column.albedo_wet, theta)
+    tile.albedo_visible, tile.albedo_infrared = soil_bands(bare)
+    tile.ground_emissivity = EMISSIVITY_SOIL
+    if tile.snow_cover > 0.0:
+        _lay_snow(tile)
+        tile.ground_emissivity = tile.snow_cover * EMISSIVITY_SNOW + (1.0 - tile.snow_cover) * EMISSIVITY_SOIL
 
 
 @compiled()
-def water_surface(frozen: bool, x: FloatArray) -> None:
+def water_surface(frozen: bool, tile: Record) -> None:
     """Compute albedo and emissivity of water or ice, including its snow-covered fraction."""
     bare = ALBEDO_ICE if frozen else ALBEDO_WATER
-    x[ALBEDO_VIS] = bare
-    x[ALBEDO_NIR] = bare
-    x[EMIS_G] = EMISSIVITY_SNOW
-    if x[FSNO] > 0.0:
-        _lay_snow(x)
+    tile.albedo_visible = bare
+    tile.albedo_infrared = bare
+    tile.ground_emissivity = EMISSIVITY_SNOW
+    if tile.snow_cover > 0.0:
+        _lay_snow(tile)
 
 
 @compiled()
-def _lay_snow(x: FloatArray) -> None:
-    visible, infrared = snow_albedo(x[SAG])
-    x[ALBEDO_VIS] += x[FSNO] * (visible - x[ALBEDO_VIS])
-    x[ALBEDO_NIR] += x[FSNO] * (infrared - x[ALBEDO_NIR])
+def _lay_snow(tile: Record) -> None:
+    visible, infrared = snow_albedo(tile.snow_age)
+    tile.albedo_visible += tile.snow_cover * (visible - tile.albedo_visible)
+    tile.albedo_infrared += tile.snow_cover * (infrared - tile.albedo_infrared)
 
 
 @compiled()
-def shade(area: float, properties: FloatArray, x: FloatArray) -> None:
+def shade(area: float, column: Record, tile: Record) -> None:
     """Set REFLECT_* and PASS_* for an area of leaves and stems, m2 m-2 of the vegetated part."""
-    x[REFLECT_VIS], x[PASS_VIS] = leaf_layer(VISIBLE_SCATTER, area)
-    x[REFLECT_NIR], x[PASS_NIR] = leaf_layer(properties[P_SCATTER_NIR], area)
+    tile.reflects_visible, tile.passes_visible = leaf_layer(VISIBLE_SCATTER, area)
+    tile.reflects_infrared, tile.passes_infrared = leaf_layer(column.leaf_scatter, area)
 
 
 @compiled()
@@ -161,22 +142,22 @@ def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, 
 
 
 @compiled()
-def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
+def share_sun(shortwave: float, column: Record, tile: Record) -> None:
     """Compute short-wave radiation absorbed by leaves and ground, W m-2; half of it is visible, half near infrared.
 
-    Reads ALBEDO_*, LSAI and, for a canopy, REFLECT_* and PASS_*; writes SUN_LEAF, SUN_GROUND.
+    Reads ALBEDO_*, plant_area and, for a canopy, REFLECT_* and PASS_*; writes sun_leaf, sun_ground.
     """
-    visible = x[ALBEDO_VIS]
-    infrared = x[ALBEDO_NIR]
-    x[SUN_LEAF] = 0.0
-    x[SUN_GROUND] = shortwave * (1.0 - 0.5 * (visible + infrared))
-    if x[LSAI] > 0.0:
-        cover = properties[P_VEGETATION]
-        back_vis, ground_vis = below_leaves(x[REFLECT_VIS], x[PASS_VIS], visible)
-        back_nir, ground_nir = below_leaves(x[REFLECT_NIR], x[PASS_NIR], infrared)
+    visible = tile.albedo_visible
+    infrared = tile.albedo_infrared
+    tile.sun_leaf = 0.0
+    tile.sun_ground = shortwave * (1.0 - 0.5 * (visible + infrared))
+    if tile.plant_area > 0.0:
+        cover = column.vegetation
+        back_vis, ground_vis = below_leaves(tile.reflects_visible, tile.passes_visible, visible)
+        back_nir, ground_nir = below_leaves(tile.reflects_infrared, tile.passes_infrared, infrared)
         below = 0.5 * (ground_vis + ground_nir)
-        x[SUN_GROUND] += cover * (shortwave * below - x[SUN_GROUND])
-        x[SUN_LEAF] = shortwave * cover * max(0.0, 1.0 - 0.5 * (back_vis + back_nir) - below)
+        tile.sun_ground += cover * (shortwave * below - tile.sun_ground)
+        tile.sun_leaf = shortwave * cover * max(0.0, 1.0 - 0.5 * (back_vis + back_nir) - below)
 
 
 @compiled()
@@ -191,22 +172,22 @@ def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: fl
 
 
 @compiled()
-def longwave(sky: float, leaf: float, ground: float, x: FloatArray) -> tuple[float, float, float]:
+def longwave(sky: float, leaf: float, ground: float, tile: Record) -> tuple[float, float, float]:
     """Long-wave radiation between sky, a grey canopy and a grey ground.
 
     Parameters
     ----------
     sky : downward, W m-2.
     leaf, ground : temperatures, K.
-    x : scalars; reads EMIS_V, EMIS_G.
+    tile : reads leaf_emissivity, ground_emissivity.
 
     Returns
     -------
     Net gain of the leaves, net gain of the ground, and upward flux to the sky, W m-2; their sum equals the downward
     flux.
     """
-    absorbs = x[EMIS_V]
-    emits = x[EMIS_G]
+    absorbs = tile.leaf_emissivity
+    emits = tile.ground_emissivity
     leaf2 = leaf * leaf
     ground2 = ground * ground
     from_leaf = absorbs * STEFAN_BOLTZMANN * leaf2 * leaf2

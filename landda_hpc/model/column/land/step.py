@@ -6,17 +6,24 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SNOW, FloatArray
+from landda_hpc.constants import N_SNOW
 from landda_hpc.model.column.hydrology import WETLAND_STORE
-from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.canopy import canopy_now, drip, intercept
 from landda_hpc.model.column.land.energy import balance, is_water, return_heat
 from landda_hpc.model.column.land.ground import ROUGHNESS_SNOW, ROUGHNESS_SOIL
-from landda_hpc.model.column.land.layout import Column, Results, Scratch, State
 from landda_hpc.model.column.land.radiation import age_snow
-from landda_hpc.model.column.land.snow import combine, compact, divide, fall, percolate, shed, snow_cover
-from landda_hpc.model.column.land.soil_water import load_water, move_water, root_stress
-from landda_hpc.model.column.richards import W
+from landda_hpc.model.column.land.records import N_SLOT, Record, Records
+from landda_hpc.model.column.land.snow import (
+    clear_slot,
+    combine,
+    compact,
+    divide,
+    fall,
+    percolate,
+    shed,
+    snow_cover,
+)
+from landda_hpc.model.column.land.soil_water import load_soil, move_water, reload_soil, share_roots
 from landda_hpc.state import PatchType
 
 _WETLAND: Final = int(PatchType.WETLAND)
@@ -24,229 +31,213 @@ _GLACIER: Final = int(PatchType.GLACIER)
 
 
 @compiled()
-def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
-    """Copy a tile's state into the work arrays; return the slot of its uppermost layer."""
+def load_tile(state: Record, tile: Record) -> int:
+    """Copy a tile's state into the work record; return the slot of its uppermost layer."""
     top = N_SNOW
-    for k in range(a.N_SLOT):
-        s[a.T, k] = state.temperature[i, k]
-        s[a.LIQ, k] = state.wliq[i, k]
-        s[a.ICE, k] = state.wice[i, k]
+    for k in range(N_SLOT):
+        tile.temperature[k] = state.t_soisno[k]
+        tile.liquid[k] = state.wliq_soisno[k]
+        tile.ice[k] = state.wice_soisno[k]
     for k in range(N_SNOW - 1, -1, -1):
-        s[a.DZ, k] = state.dz_sno[i, k]
-        if state.dz_sno[i, k] <= 0.0:
+        tile.thickness[k] = state.dz_sno[k]
+        if state.dz_sno[k] <= 0.0:
             break
         top = k
-    x[a.TLEAF] = state.tleaf[i]
-    x[a.LDEW] = state.ldew[i]
-    x[a.SCV] = state.scv[i]
-    x[a.SNOWDP] = state.snowdp[i]
-    x[a.SAG] = state.sag[i]
-    x[a.FSNO] = state.fsno[i]
-    x[a.WA] = state.wa[i]
-    x[a.ZWT] = state.zwt[i]
-    x[a.WETWAT] = state.wetwat[i]
+    tile.leaf_temperature = state.tleaf
+    tile.leaf_water = state.ldew
+    tile.snow_mass = state.scv
+    tile.snow_depth = state.snowdp
+    tile.snow_age = state.sag
+    tile.snow_cover = state.fsno
+    tile.aquifer = state.wa
+    tile.water_table = state.zwt
+    tile.standing_water = state.wetwat
     return top
 
 
 @compiled()
-def store_tile(i: int, top: int, state: State, s: FloatArray, x: FloatArray) -> None:
-    """Copy the work arrays back; unused snow slots are set to zero."""
+def store_tile(top: int, state: Record, tile: Record) -> None:
+    """Copy the work record back; unused snow slots are set to zero."""
     depth = 0.0
     for k in range(N_SNOW - 1, -1, -1):
-        used = k >= top
-        state.dz_sno[i, k] = s[a.DZ, k] if used else 0.0
-        state.z_sno[i, k] = -(depth + 0.5 * s[a.DZ, k]) if used else 0.0
-        state.temperature[i, k] = s[a.T, k] if used else 0.0
-        state.wliq[i, k] = s[a.LIQ, k] if used else 0.0
-        state.wice[i, k] = s[a.ICE, k] if used else 0.0
-        if used:
-            depth += s[a.DZ, k]
-    for k in range(N_SNOW, a.N_SLOT):
-        state.temperature[i, k] = s[a.T, k]
-        state.wliq[i, k] = s[a.LIQ, k]
-        state.wice[i, k] = s[a.ICE, k]
-    state.t_grnd[i] = s[a.T, top]
-    state.tleaf[i] = x[a.TLEAF]
-    state.ldew[i] = x[a.LDEW]
-    state.scv[i] = x[a.SCV]
-    state.snowdp[i] = x[a.SNOWDP]
-    state.sag[i] = x[a.SAG]
-    state.fsno[i] = x[a.FSNO]
-    state.wa[i] = x[a.WA]
-    state.zwt[i] = x[a.ZWT]
-    state.wetwat[i] = x[a.WETWAT]
+        if k < top:
+            clear_slot(k, tile)
+        state.dz_sno[k] = tile.thickness[k]
+        state.z_sno[k] = -(depth + 0.5 * tile.thickness[k]) if k >= top else 0.0
+        depth += tile.thickness[k]
+    for k in range(N_SLOT):
+        state.t_soisno[k] = tile.temperature[k]
+        state.wliq_soisno[k] = tile.liquid[k]
+        state.wice_soisno[k] = tile.ice[k]
+    state.t_grnd = tile.temperature[top]
+    state.tleaf = tile.leaf_temperature
+    state.ldew = tile.leaf_water
+    state.scv = tile.snow_mass
+    state.snowdp = tile.snow_depth
+    state.sag = tile.snow_age
+    state.fsno = tile.snow_cover
+    state.wa = tile.aquifer
+    state.zwt = tile.water_table
+    state.wetwat = tile.standing_water
 
 
 @compiled()
-def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
+def clear(amounts: Record) -> None:
+    """Set the amounts over a step to zero."""
+    amounts.evaporated_liquid = 0.0
+    amounts.evaporated_ice = 0.0
+    amounts.evaporated_leaf = 0.0
+    amounts.transpired = 0.0
+    amounts.water_in = 0.0
+    amounts.thawed = 0.0
+    amounts.runoff = 0.0
+    amounts.drainage = 0.0
+    amounts.overflow = 0.0
+    amounts.supply = 0.0
+    amounts.sensible = 0.0
+    amounts.latent = 0.0
+    amounts.shortwave = 0.0
+    amounts.longwave = 0.0
+    amounts.ground = 0.0
+
+
+@compiled()
+def water_held(top: int, tile: Record) -> float:
     """Total water of the tile, kg m-2."""
-    total: float = x[a.LDEW] + x[a.WA] + x[a.WETWAT]
+    total: float = tile.leaf_water + tile.aquifer + tile.standing_water
     if top == N_SNOW:
-        total += x[a.SCV]
-    for k in range(top, a.N_SLOT):
-        total += s[a.LIQ, k] + s[a.ICE, k]
+        total += tile.snow_mass
+    for k in range(top, N_SLOT):
+        total += tile.liquid[k] + tile.ice[k]
     return total
 
 
 @compiled()
-def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: FloatArray) -> int:
-    """Let water percolate and rearrange snow layers; add outflow to WATER_IN and excess ice to A_RUNOFF."""
+def settle_snow(top: int, step: float, throughfall: float, tile: Record) -> int:
+    """Let water percolate and rearrange snow layers; outflow and excess ice are added to the amounts of the step."""
     if top < N_SNOW:
-        s[a.LIQ, top] += throughfall
-        x[a.WATER_IN] += percolate(top, s)
-        compact(top, step, s)
-        top, left = combine(top, s, x)
-        x[a.WATER_IN] += left
+        tile.liquid[top] += throughfall
+        tile.amounts.water_in += percolate(top, tile)
+        compact(top, step, tile)
+        top, left = combine(top, tile)
+        tile.amounts.water_in += left
         if top < N_SNOW:
-            top = divide(top, s)
-            x[a.A_RUNOFF] += shed(top, s, x)
+            top = divide(top, tile)
+            tile.amounts.runoff += shed(top, tile)
     else:
-        x[a.WATER_IN] += throughfall
-    x[a.WATER_IN] += x[a.THAW]
+        tile.amounts.water_in += throughfall
+    tile.amounts.water_in += tile.amounts.thawed
     return top
 
 
 @compiled()
-def keep_level(kind: int, s: FloatArray, x: FloatArray) -> None:
+def keep_level(kind: int, tile: Record) -> None:
     """Balance the water of wetlands, glaciers and lakes: excess runs off, and a deficit is supplied from outside.
 
     A wetland has a store of standing water. Glacier meltwater runs off and is replaced by ice. The level of a lake is
     constant.
     """
-    store = x[a.WETWAT] if kind == _WETLAND else 0.0
-    water = store + x[a.WATER_IN] - x[a.A_LIQUID]
+    store = tile.standing_water if kind == _WETLAND else 0.0
+    water = store + tile.amounts.water_in - tile.amounts.evaporated_liquid
     capacity = WETLAND_STORE if kind == _WETLAND else 0.0
     if water < 0.0:
-        x[a.A_SUPPLY] -= water
+        tile.amounts.supply -= water
         water = 0.0
     elif water > capacity:
-        x[a.A_RUNOFF] += water - capacity
+        tile.amounts.runoff += water - capacity
         water = capacity
     if kind == _WETLAND:
-        x[a.WETWAT] = water
+        tile.standing_water = water
     if kind == _GLACIER:
-        for k in range(N_SNOW, a.N_SLOT):
-            melted = s[a.LIQ, k]
+        for k in range(N_SNOW, N_SLOT):
+            melted = tile.liquid[k]
             if melted > 0.0:
-                s[a.LIQ, k] = 0.0
-                s[a.ICE, k] += melted
-                x[a.A_RUNOFF] += melted
-                x[a.A_SUPPLY] += melted
+                tile.liquid[k] = 0.0
+                tile.ice[k] += melted
+                tile.amounts.runoff += melted
+                tile.amounts.supply += melted
 
 
 @compiled()
-def tile_step(
-    i: int,
-    top: int,
-    step: float,
-    sun: float,
-    leaf: float,
-    stem: float,
-    weather: FloatArray,
-    column: Column,
-    results: Results,
-    work: Scratch,
-) -> int:
+def tile_step(top: int, step: float, sun: float, weather: Record, column: Record, total: Record, tile: Record) -> int:
     """Advance one tile by one model step; return the slot of its uppermost layer.
 
     Parameters
     ----------
-    i, top, step : tile, slot of the uppermost layer, s.
+    top, step : slot of the uppermost layer, s.
     sun : short-wave radiation of this step, W m-2.
-    leaf, stem : area indices of the vegetated part.
-    weather : row of the tile.
-    results : incremented.
-    work : work arrays of the tile, set by ``load_tile``.
+    weather, column : forcing and constants of the tile.
+    total : record ``TOTALS``, incremented.
+    tile : the tile as ``load_tile`` left it.
     """
-    s = work.s
-    x = work.x
-    c = work.c
-    kind = column.patchtype[i]
-    properties = column.properties[i]
-    held = water_held(top, s, x)
-    mass = x[a.SCV]
-    for k in range(a.A_LIQUID, a.WATER_IN + 1):
-        x[k] = 0.0
-    for k in range(a.THAW, a.N_SCALAR):
-        x[k] = 0.0
-    x[a.POTENTIAL] = properties[a.P_POTENTIAL]
+    amounts = tile.amounts
+    kind = column.patchtype
+    held = water_held(top, tile)
+    mass = tile.snow_mass
+    clear(amounts)
+    tile.vapour_factor = column.vapour_factor
 
-    rain = weather[a.W_RAIN] * step
-    snowfall = weather[a.W_SNOW] * step
-    top = fall(top, snowfall, weather[a.W_AIR], s, x)
-    if x[a.SCV] > 0.0:
-        snow_cover(x)
+    rain = weather.rain * step
+    snowfall = weather.snow * step
+    top = fall(top, snowfall, weather.temperature, tile)
+    if tile.snow_mass > 0.0:
+        snow_cover(tile)
     else:
-        x[a.FSNO] = 0.0
+        tile.snow_cover = 0.0
     bare = ROUGHNESS_SNOW if is_water(kind) else ROUGHNESS_SOIL
-    x[a.Z0G] = x[a.FSNO] * ROUGHNESS_SNOW + (1.0 - x[a.FSNO]) * bare
+    tile.ground_roughness = tile.snow_cover * ROUGHNESS_SNOW + (1.0 - tile.snow_cover) * bare
     if is_water(kind):
-        canopy_now(0.0, 0.0, properties, x)
-        throughfall = intercept(rain, x)
+        canopy_now(0.0, 0.0, column, tile)
+        throughfall = intercept(rain, tile)
     else:
-        canopy_now(leaf, stem, properties, x)
-        throughfall = intercept(rain, x)
-        load_water(i, s, column, c)
-        root_stress(i, s, column, x, c)
+        canopy_now(weather.leaf_area, weather.stem_area, column, tile)
+        throughfall = intercept(rain, tile)
+        load_soil(column, tile)
+        share_roots(column, tile)
     for k in range(top, N_SNOW):
-        s[a.ICE_SHARE, k] = s[a.ICE, k] / max(1.0e-12, s[a.ICE, k] + s[a.LIQ, k])
+        tile.ice_share[k] = tile.ice[k] / max(1.0e-12, tile.ice[k] + tile.liquid[k])
 
-    n_energy, n_leaf, residual = balance(i, kind, top, step, sun, weather, s, column, x, c)
-    throughfall += drip(x)
-    top = settle_snow(top, step, throughfall, s, x)
-    n_water = 0
+    n_balances, n_leaf, residual = balance(kind, top, step, sun, weather, column, tile)
+    throughfall += drip(tile)
+    top = settle_snow(top, step, throughfall, tile)
     if is_water(kind):
-        keep_level(kind, s, x)
+        keep_level(kind, tile)
     else:
-        # Freezing and melting change the liquid water after it has been loaded.
-        if moved_phase(s, c):
-            load_water(i, s, column, c)
-        evaporation = x[a.A_LIQUID]
-        transpiration = x[a.A_ROOT]
-        n_water = move_water(i, step, s, column, x, c)
-        return_heat(evaporation - x[a.A_LIQUID] + transpiration - x[a.A_ROOT], x)
-    age_snow(step, s[a.T, top], mass, x)
+        reload_soil(column, tile)
+        evaporation = amounts.evaporated_liquid
+        transpiration = amounts.transpired
+        total.n_solves += move_water(step, column, tile)
+        return_heat(evaporation - amounts.evaporated_liquid + transpiration - amounts.transpired, tile)
+    age_snow(step, tile.temperature[top], mass, tile)
 
-    totals = results.totals[i]
     fell = rain + snowfall
-    evaporated = x[a.A_LIQUID] + x[a.A_ICE] + x[a.A_LEAF]
-    gained = fell + x[a.A_SUPPLY] - evaporated - x[a.A_ROOT] - x[a.A_RUNOFF] - x[a.A_DRAINAGE]
-    unclosed = abs(water_held(top, s, x) - held - gained)
-    totals[a.TOT_PRECIPITATION] += fell
-    totals[a.TOT_EVAPORATION] += evaporated
-    totals[a.TOT_TRANSPIRATION] += x[a.A_ROOT]
-    totals[a.TOT_RUNOFF] += x[a.A_RUNOFF]
-    totals[a.TOT_DRAINAGE] += x[a.A_DRAINAGE]
-    totals[a.TOT_OVERFLOW] += x[a.A_OVERFLOW]
-    totals[a.TOT_SUPPLY] += x[a.A_SUPPLY]
-    totals[a.TOT_SENSIBLE] += x[a.J_SENSIBLE]
-    totals[a.TOT_LATENT] += x[a.J_LATENT]
-    totals[a.TOT_SHORT] += x[a.J_SHORT]
-    totals[a.TOT_LONG] += x[a.J_LONG]
-    totals[a.TOT_GROUND] += x[a.J_GROUND]
-    # The "not" also keeps a NaN residual, because every comparison with NaN is false.
-    worst = results.residual[i]
-    if not unclosed <= worst[a.R_WATER]:
-        worst[a.R_WATER] = unclosed
-    if not residual <= worst[a.R_ENERGY]:
-        worst[a.R_ENERGY] = residual
-    results.counts[i, a.N_WATER] += n_water
-    results.counts[i, a.N_ENERGY] += n_energy
-    results.counts[i, a.N_LEAF] += n_leaf
+    evaporated = amounts.evaporated_liquid + amounts.evaporated_ice + amounts.evaporated_leaf
+    gained = fell + amounts.supply - evaporated - amounts.transpired - amounts.runoff - amounts.drainage
+    unclosed = abs(water_held(top, tile) - held - gained)
+    total.precipitation += fell
+    total.evaporation += evaporated
+    total.transpiration += amounts.transpired
+    total.runoff += amounts.runoff
+    total.drainage += amounts.drainage
+    total.overflow += amounts.overflow
+    total.supply += amounts.supply
+    total.sensible += amounts.sensible
+    total.latent += amounts.latent
+    total.shortwave += amounts.shortwave
+    total.longwave += amounts.longwave
+    total.ground += amounts.ground
+    # "not" also keeps a residual of NaN, with which every comparison is false.
+    if not unclosed <= total.water_residual:
+        total.water_residual = unclosed
+    if not residual <= total.energy_residual:
+        total.energy_residual = residual
+    total.n_balances += n_balances
+    total.n_leaf += n_leaf
     return top
 
 
 @compiled()
-def moved_phase(s: FloatArray, c: FloatArray) -> bool:
-    """Whether the liquid water of any soil layer differs from that loaded into the water solver."""
-    is_same = True
-    for j in range(a.N_SLOT - N_SNOW):
-        is_same = is_same and s[a.LIQ, N_SNOW + j] == c[W, j]
-    return not is_same
-
-
-@compiled()
-def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float, sine: float, cosine: float) -> float:
+def sun_weight(k: int, n: int, column: Record, angle: float, turn: float, sine: float, cosine: float) -> float:
     """Ratio of short-wave radiation in part k of n to the mean of a forcing step; follows solar height.
 
     Parameters
@@ -257,12 +248,12 @@ def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float
     """
     if n == 1:
         return 1.0
-    up = properties[a.P_SIN_LAT] * sine
-    across = properties[a.P_COS_LAT] * cosine
+    up = column.sin_lat * sine
+    across = column.cos_lat * cosine
     total = 0.0
     mine = 0.0
     for part in range(n):
-        height = max(0.0, up + across * math.cos(angle + part * turn + properties[a.P_LON]))
+        height = max(0.0, up + across * math.cos(angle + part * turn + column.lon))
         total += height
         if part == k:
             mine = height
@@ -281,32 +272,31 @@ def advance_tiles(
     turn: float,
     sine: float,
     cosine: float,
-    weather: FloatArray,
-    leaf: FloatArray,
-    stem: FloatArray,
-    state: State,
-    column: Column,
-    results: Results,
-    work: Scratch,
+    forcing: Records,
+    columns: Records,
+    states: Records,
+    totals: Records,
+    work: Records,
 ) -> None:
     """Advance all tiles through model steps of one forcing step, one tile at a time.
 
     Parameters
     ----------
     step : s.
-    first, n_steps : index in the forcing step of the first model step, and number of model steps to advance.
-    n_parts, angle, turn, sine, cosine : number of model steps in the forcing step, and the sun; see ``sun_weight``.
-    weather : columns W_*, (n_tile, 9).
-    leaf, stem : area indices of the vegetated part, (n_tile,).
-    state, results : updated.
-    column : constants of the forecast.
-    work : work arrays.
+    first, n_steps, n_parts : index of the first model step in the forcing step, number of steps, and steps it has.
+    angle, turn, sine, cosine : the sun, see ``sun_weight``.
+    forcing, columns : records ``FORCING`` and ``COLUMN``, (n_tile,).
+    states, totals : records ``STATE`` and ``TOTALS``, (n_tile,), updated.
+    work : one record ``TILE``.
     """
-    for i in range(column.patchtype.size):
-        top = load_tile(i, state, work.s, work.x)
+    tile = work[0]
+    for i in range(columns.size):
+        column = columns[i]
+        weather = forcing[i]
+        top = load_tile(states[i], tile)
         for part in range(first, first + n_steps):
-            sun = weather[i, a.W_SHORT]
+            sun = weather.shortwave
             if sun > 0.0:
-                sun *= sun_weight(part, n_parts, column.properties[i], angle, turn, sine, cosine)
-            top = tile_step(i, top, step, sun, leaf[i], stem[i], weather[i], column, results, work)
-        store_tile(i, top, state, work.s, work.x)
+                sun *= sun_weight(part, n_parts, column, angle, turn, sine, cosine)
+            top = tile_step(top, step, sun, weather, column, totals[i], tile)
+        store_tile(top, states[i], tile)

@@ -10,8 +10,7 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import GRAVITY
-from landda_hpc.model.column.land.layout import VON_KARMAN
+from landda_hpc.constants import GRAVITY, VON_KARMAN
 
 MAX_STABLE: Final = 2.0
 MAX_UNSTABLE: Final = -100.0

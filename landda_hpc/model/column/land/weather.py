@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import T_FREEZE, FloatArray
-from landda_hpc.model.column.land import layout as a
+from landda_hpc.constants import GAS_CONSTANT_AIR, T_FREEZE, FloatArray
+from landda_hpc.model.column.land.records import Records
 
 ALL_RAIN: Final = 2.5  # K above the freezing point
 MIXED: Final = 2.0  # K above the freezing point; the fraction of rain increases up to it
@@ -22,15 +22,15 @@ def pack_weather(
     surface_pressure: FloatArray,
     wind_speed: FloatArray,
     precipitation: FloatArray,
-    properties: FloatArray,
-    packed: FloatArray,
+    rain_factor: FloatArray,
+    forcing: Records,
 ) -> None:
-    """Fill ``packed``, (n_tile, 9), columns W_*.
+    """Fill the weather of ``forcing``, records ``FORCING``, (n_tile,).
 
     Parameters
     ----------
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
-    properties : (n_tile, 17); the rain factor is used.
+    rain_factor : factor on precipitation, (n_tile,).
 
     Notes
     -----
@@ -38,18 +38,17 @@ def pack_weather(
     of rain increases by 0.2 per kelvin, up to 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
     """
     for i in range(shortwave.size):
+        weather = forcing[i]
         temperature = air_temperature[i]
-        falls = properties[i, a.P_RAIN_FACTOR] * precipitation[i]
+        falls = rain_factor[i] * precipitation[i]
         above = temperature - T_FREEZE
         rain = 1.0 if above > ALL_RAIN else RAIN_PER_KELVIN * min(MIXED, max(0.0, above))
-        packed[i, a.W_AIR] = temperature
-        packed[i, a.W_HUMIDITY] = specific_humidity[i]
-        packed[i, a.W_PRESSURE] = surface_pressure[i]
-        packed[i, a.W_WIND] = wind_speed[i]
-        packed[i, a.W_LONG] = longwave[i]
-        packed[i, a.W_SHORT] = shortwave[i]
-        packed[i, a.W_RAIN] = falls * rain
-        packed[i, a.W_SNOW] = falls * (1.0 - rain)
-        packed[i, a.W_DENSITY] = surface_pressure[i] / (
-            a.GAS_CONSTANT_AIR * temperature * (1.0 + 0.61 * specific_humidity[i])
-        )
+        weather.temperature = temperature
+        weather.humidity = specific_humidity[i]
+        weather.pressure = surface_pressure[i]
+        weather.wind = wind_speed[i]
+        weather.longwave = longwave[i]
+        weather.shortwave = shortwave[i]
+        weather.rain = falls * rain
+        weather.snow = falls * (1.0 - rain)
+        weather.density = surface_pressure[i] / (GAS_CONSTANT_AIR * temperature * (1.0 + 0.61 * specific_humidity[i]))
