@@ -81,6 +81,17 @@ def canopy_now(leaf: float, stem: float, column: Record, tile: Record) -> None:
 
 
 @compiled()
+def refresh_canopy(leaf: float, stem: float, column: Record, tile: Record) -> None:
+    """Call ``canopy_now`` if snow has changed within the forcing step; otherwise only the wet fraction changes."""
+    if tile.snow_depth == tile.canopy_snow_depth and tile.ground_roughness == tile.canopy_ground_roughness:
+        tile.wet_share = wet_share(tile.leaf_water, tile.plant_area)
+        return
+    canopy_now(leaf, stem, column, tile)
+    tile.canopy_snow_depth = tile.snow_depth
+    tile.canopy_ground_roughness = tile.ground_roughness
+
+
+@compiled()
 def wet_share(water: float, area: float) -> float:
     """Wet fraction of leaves, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
     if water <= 0.0 or area <= 0.0:

@@ -9,8 +9,8 @@ import numpy as np
 from landda_hpc.constants import SECONDS_PER_DAY, FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.model.column.land.parameters import LandParameters, column_records
-from landda_hpc.model.column.land.records import FORCING, STATE, TILE, Records, new_records
-from landda_hpc.model.column.land.step import advance_tiles
+from landda_hpc.model.column.land.records import FORCING, STATE, SUN, TILE, Records, new_records
+from landda_hpc.model.column.land.step import advance_tiles, sum_heights
 from landda_hpc.model.column.land.weather import pack_weather
 from landda_hpc.model.column.tile_model import TileModel
 from landda_hpc.model.forcing.sun import hour_angle, sun_at
@@ -58,6 +58,7 @@ class LandSurfaceModel(TileModel):
             tiles, parameters, weather.wind_height, weather.scalar_height, self._evaporation_factor
         )
         self._forcing = new_records(FORCING, len(tiles))
+        self._suns = new_records(SUN, 1)
         self._states = new_records(STATE, len(tiles))
         self._work = new_records(TILE, 1)
 
@@ -87,6 +88,13 @@ class LandSurfaceModel(TileModel):
             self._rain_factor,
             self._forcing,
         )
+        step = self._timestep
+        sun = sun_at(start + 0.5 * self._weather.step)
+        self._suns.angle = hour_angle(start + 0.5 * step, sun)
+        self._suns.turn = 2.0 * np.pi * step.total_seconds() / SECONDS_PER_DAY
+        self._suns.sine = np.sin(sun.declination)
+        self._suns.cosine = np.cos(sun.declination)
+        sum_heights(self._weather.step // step, self._suns, self._columns, self._forcing)
         # Leaf and stem area index at the centre of the forcing step.
         first, second, share = between_months(start + 0.5 * self._weather.step)
         lai, sai = self._parameters.lai, self._parameters.sai
@@ -95,16 +103,12 @@ class LandSurfaceModel(TileModel):
 
     def _advance(self, _state: TileState, totals: Records, start: datetime, now: datetime, until: datetime) -> None:
         step = self._timestep
-        sun = sun_at(start + 0.5 * self._weather.step)
         advance_tiles(
             step.total_seconds(),
             (now - start) // step,
             (until - now) // step,
             self._weather.step // step,
-            hour_angle(start + 0.5 * step, sun),
-            2.0 * np.pi * step.total_seconds() / SECONDS_PER_DAY,
-            float(np.sin(sun.declination)),
-            float(np.cos(sun.declination)),
+            self._suns,
             self._forcing,
             self._columns,
             self._states,

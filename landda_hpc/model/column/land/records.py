@@ -9,7 +9,7 @@ import numpy as np
 from landda_hpc.constants import N_SNOW, N_SOIL
 from landda_hpc.model.column.records import SOIL, WATER, Record, Records, new_records
 
-__all__ = ["AMOUNTS", "COLUMN", "FORCING", "N_SLOT", "STATE", "TILE", "Record", "Records", "new_records"]
+__all__ = ["AMOUNTS", "COLUMN", "FORCING", "N_SLOT", "STATE", "SUN", "TILE", "Record", "Records", "new_records"]
 
 N_SLOT: Final = N_SNOW + N_SOIL
 _SLOTS: Final = (np.float64, (N_SLOT,))
@@ -74,6 +74,8 @@ TILE: Final = np.dtype(
         ("stomatal_resistance", np.float64),  # per leaf area, s m-1; 0: none transpires
         ("wet_share", np.float64),  # of leaves, 1
         ("open_share", np.float64),  # exp(-plant_area): share of gaps for the exchange at the ground, 1
+        ("canopy_snow_depth", np.float64),  # for which it was computed, m; negative: not in this forcing step
+        ("canopy_ground_roughness", np.float64),  # for which it was computed, m
         ("root_stress", np.float64),  # 0..1
         ("vapour_factor", np.float64),  # multiplies vapour conductances, 1
         # Leaves and stems as a layer over black ground: reflected and transmitted share of short-wave radiation.
@@ -132,12 +134,24 @@ FORCING: Final = np.dtype(
         ("rain", np.float64),  # kg m-2 s-1
         ("snow", np.float64),  # kg m-2 s-1
         ("density", np.float64),  # of air, kg m-3
+        ("sun_heights", np.float64),  # sum of the sine of solar height over the model steps; see ``step.sun_weight``
         ("leaf_area", np.float64),  # of the vegetated part, m2 m-2
         ("stem_area", np.float64),
     ],
     align=True,
 )
-"""Weather and leaves of a tile in a forcing step."""
+"""Weather, sun and leaves of a tile in a forcing step."""
+
+SUN: Final = np.dtype(
+    [
+        ("angle", np.float64),  # hour angle at Greenwich at the middle of the first model step, radians
+        ("turn", np.float64),  # rotation of the Earth during a model step, radians
+        ("sine", np.float64),  # of the declination
+        ("cosine", np.float64),
+    ],
+    align=True,
+)
+"""The sun in a forcing step."""
 
 COLUMN: Final = np.dtype(
     [

@@ -8,7 +8,7 @@ from typing import Final
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW
 from landda_hpc.model.column.hydrology import WETLAND_STORE
-from landda_hpc.model.column.land.canopy import canopy_now, drip, intercept
+from landda_hpc.model.column.land.canopy import drip, intercept, refresh_canopy
 from landda_hpc.model.column.land.energy import balance, is_water, return_heat
 from landda_hpc.model.column.land.ground import ROUGHNESS_SNOW, ROUGHNESS_SOIL
 from landda_hpc.model.column.land.radiation import age_snow
@@ -52,6 +52,7 @@ def load_tile(state: Record, tile: Record) -> int:
     tile.aquifer = state.wa
     tile.water_table = state.zwt
     tile.standing_water = state.wetwat
+    tile.canopy_snow_depth = -1.0
     return top
 
 
@@ -187,10 +188,10 @@ def tile_step(top: int, step: float, sun: float, weather: Record, column: Record
     bare = ROUGHNESS_SNOW if is_water(kind) else ROUGHNESS_SOIL
     tile.ground_roughness = tile.snow_cover * ROUGHNESS_SNOW + (1.0 - tile.snow_cover) * bare
     if is_water(kind):
-        canopy_now(0.0, 0.0, column, tile)
+        refresh_canopy(0.0, 0.0, column, tile)
         throughfall = intercept(rain, tile)
     else:
-        canopy_now(weather.leaf_area, weather.stem_area, column, tile)
+        refresh_canopy(weather.leaf_area, weather.stem_area, column, tile)
         throughfall = intercept(rain, tile)
         load_soil(column, tile)
         share_roots(column, tile)
@@ -237,29 +238,38 @@ def tile_step(top: int, step: float, sun: float, weather: Record, column: Record
 
 
 @compiled()
-def sun_weight(k: int, n: int, column: Record, angle: float, turn: float, sine: float, cosine: float) -> float:
-    """Ratio of short-wave radiation in part k of n to the mean of a forcing step; follows solar height.
+def sun_height(part: int, column: Record, sun: Record) -> float:
+    """Sine of solar height at the middle of a model step, at least 0.
 
     Parameters
     ----------
-    angle : hour angle of the sun at Greenwich at the middle of the first part, radians.
-    turn : rotation of the Earth during one part, radians.
-    sine, cosine : sine and cosine of the declination.
+    part : index of the step within the forcing step.
+    sun : record ``SUN``.
     """
-    if n == 1:
+    angle = sun.angle + part * sun.turn + column.lon
+    height: float = max(0.0, column.sin_lat * sun.sine + column.cos_lat * sun.cosine * math.cos(angle))
+    return height
+
+
+@compiled()
+def sum_heights(n_parts: int, suns: Records, columns: Records, forcing: Records) -> None:
+    """Fill ``forcing.sun_heights`` for a forcing step of ``n_parts`` model steps; ``suns`` is one record ``SUN``."""
+    for i in range(columns.size):
+        total = 0.0
+        if n_parts > 1 and forcing[i].shortwave > 0.0:
+            for part in range(n_parts):
+                total += sun_height(part, columns[i], suns[0])
+        forcing[i].sun_heights = total
+
+
+@compiled()
+def sun_weight(part: int, n_parts: int, weather: Record, column: Record, sun: Record) -> float:
+    """Ratio of short-wave radiation in a model step to the mean of the forcing step; follows solar height."""
+    total = weather.sun_heights
+    if n_parts == 1 or total < 1.0e-3 * n_parts:
         return 1.0
-    up = column.sin_lat * sine
-    across = column.cos_lat * cosine
-    total = 0.0
-    mine = 0.0
-    for part in range(n):
-        height = max(0.0, up + across * math.cos(angle + part * turn + column.lon))
-        total += height
-        if part == k:
-            mine = height
-    if total < 1.0e-3 * n:
-        return 1.0
-    return mine * n / total
+    weight: float = sun_height(part, column, sun) * n_parts / total
+    return weight
 
 
 @compiled()
@@ -268,10 +278,7 @@ def advance_tiles(
     first: int,
     n_steps: int,
     n_parts: int,
-    angle: float,
-    turn: float,
-    sine: float,
-    cosine: float,
+    suns: Records,
     forcing: Records,
     columns: Records,
     states: Records,
@@ -284,7 +291,7 @@ def advance_tiles(
     ----------
     step : s.
     first, n_steps, n_parts : index of the first model step in the forcing step, number of steps, and steps it has.
-    angle, turn, sine, cosine : the sun, see ``sun_weight``.
+    suns : one record ``SUN``.
     forcing, columns : records ``FORCING`` and ``COLUMN``, (n_tile,).
     states, totals : records ``STATE`` and ``TOTALS``, (n_tile,), updated.
     work : one record ``TILE``.
@@ -297,6 +304,6 @@ def advance_tiles(
         for part in range(first, first + n_steps):
             sun = weather.shortwave
             if sun > 0.0:
-                sun *= sun_weight(part, n_parts, column, angle, turn, sine, cosine)
+                sun *= sun_weight(part, n_parts, weather, column, suns[0])
             top = tile_step(top, step, sun, weather, column, totals[i], tile)
         store_tile(top, states[i], tile)
