@@ -22,6 +22,7 @@ from landda_hpc.state import PatchType, Tiles, TileState
 
 MIN_SATURATION: Final = 0.01
 PSI_WILTING: Final = -1.5e5  # mm; roots take up no water from drier soil
+PSI_AIR_DRY: Final = -1.0e7  # mm
 MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
 MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
 LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
@@ -54,7 +55,25 @@ def soil_records(tiles: Tiles) -> Records:
     soils.exponent_below[:, -1] = 2.0 * tiles.bsw[:, -1] + 3.0
     soils.k_saturated = tiles.hksati
     soils.root = tiles.root_fraction / (1.0 - tiles.psi0 / PSI_WILTING)
+    soils.pores = tiles.porsl * LAYER_DZ_MM
+    soils["pore_share"] = 1.0
+    soils["pore_share"][:, :-1] = tiles.porsl[:, :-1] / (tiles.porsl[:, :-1] + tiles.porsl[:, 1:])
+    _describe_surface(soils)
     return soils
+
+
+@compiled()
+def _describe_surface(soils: Records) -> None:
+    """Fill ``theta_air`` and ``tortuosity`` (Moldrup et al. in Swenson and Lawrence 2014)."""
+    for i in range(soils.size):
+        soil = soils[i]
+        porosity = soil.porosity[0]
+        b = soil.b[0]
+        dryness = min(0.0, (soil.log_psi0[0] - math.log(-PSI_AIR_DRY)) / b)
+        soil.theta_air = porosity * math.exp(dryness)
+        pores = porosity - soil.theta_air
+        shape = math.exp(3.0 / b * math.log(max(1.0e-3, pores / porosity)))
+        soil.tortuosity = max(1.0e-3, pores * pores * shape)
 
 
 @compiled()

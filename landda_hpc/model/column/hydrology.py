@@ -24,7 +24,6 @@ from typing import Final
 
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray, IntArray
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
 from landda_hpc.model.column.records import Record, Records
 from landda_hpc.model.column.soil_water import (
     dry_layer,
@@ -38,32 +37,30 @@ from landda_hpc.model.column.soil_water import (
 )
 from landda_hpc.state import PatchType
 
-PSI_AIR_DRY: Final = -1.0e7  # mm
 WETLAND_STORE: Final = 200.0  # kg m-2
 _SOIL: Final = int(PatchType.SOIL)
 _WETLAND: Final = int(PatchType.WETLAND)
 
 
 @compiled()
-def soil_evaporation(demand: Record, depth: float, psi: float, tortuosity: float) -> float:
+def soil_evaporation(demand: Record, soil: Record, water: Record) -> float:
     """Evaporation from bare soil, kg m-2 s-1.
 
-    The dry surface layer has the resistance r_s = depth / (D_0 tau). Since the potential rate is limited by energy, the
-    resistance enters it as a surface resistance enters Penman and Monteith's equation: E = E_p (D + g) / (D + g (1 +
-    r_s / r_a)). Evaporation decreases as the soil dries and vanishes when air and soil are in equilibrium: E is
-    proportional to (h_s - h_a) / (1 - h_a), where h_s = exp(KELVIN psi).
+    The dry surface layer of depth DSL has the resistance r_s = DSL / (D_0 tau). Since the potential rate is limited by
+    energy, the resistance enters it as a surface resistance enters Penman and Monteith's equation: E = E_p (D + g) / (D
+    + g (1 + r_s / r_a)). Evaporation decreases as the soil dries and vanishes when air and soil are in equilibrium: E
+    is proportional to (h_s - h_a) / (1 - h_a), where h_s = exp(kelvin psi).
 
     Parameters
     ----------
     demand : record ``DEMAND``.
-    depth : of the dry layer, m.
-    psi : of the top layer, mm.
-    tortuosity : tau, 1.
+    soil, water : constants and present hydraulics of the column.
     """
     if demand.soil <= 0.0:
         return 0.0
-    uptake = (math.exp(demand.kelvin * psi) - demand.humidity) / max(0.02, 1.0 - demand.humidity)
-    rate: float = demand.soil * min(1.0, max(0.0, uptake)) / (1.0 + demand.resistance * depth / tortuosity)
+    uptake = (math.exp(demand.kelvin * water.psi[0]) - demand.humidity) / max(0.02, 1.0 - demand.humidity)
+    resistance = demand.resistance * dry_layer(soil, water) / soil.tortuosity
+    rate: float = demand.soil * min(1.0, max(0.0, uptake)) / (1.0 + resistance)
     return rate
 
 
@@ -142,15 +139,6 @@ def _advance_soil(
     load_water(soil, water)
     rain = demand.rain
     runoff_rate = surface_runoff(rain, infiltration_capacity(soil, water), water_table)
-
-    # Evaporation resistance of the top layer.
-    porosity_top = soil.porosity[0]
-    effective_top = water.most[0] / LAYER_DZ_MM[0]
-    log_air_dry = (soil.log_psi0[0] - math.log(-PSI_AIR_DRY)) / soil.b[0]
-    theta_air = porosity_top * math.exp(min(0.0, log_air_dry))
-    pores = porosity_top - theta_air
-    tortuosity = max(1.0e-3, pores * pores * math.exp(3.0 / soil.b[0] * math.log(max(1e-3, pores / porosity_top))))
-
     for _ in range(n_steps):
         before = 0.0
         for j in range(N_SOIL):
@@ -158,9 +146,8 @@ def _advance_soil(
         start_step(step, rain - runoff_rate, water)
         while water.remaining > 0.0:
             refresh(soil, water)
-            depth = dry_layer(water.theta[0], effective_top, porosity_top, theta_air, 1.0e-3 * LAYER_DZ_MM[0])
             root_stress(soil, water)
-            evaporation_rate = soil_evaporation(demand, depth, water.psi[0], tortuosity)
+            evaporation_rate = soil_evaporation(demand, soil, water)
             total.n_solves += sub_step(step, evaporation_rate, demand.canopy, water)
         after = 0.0
         for j in range(N_SOIL):

@@ -18,6 +18,9 @@ Record: TypeAlias = Any
 
 Records: TypeAlias = np.recarray[Any, np.dtype[Any]]
 
+N_POWER: Final = 2 * N_SOIL
+"""Power laws of a column: those of potential in the layers, then those of conductivity at the interfaces below them."""
+
 _LAYERS: Final = (np.float64, (N_SOIL,))
 
 SOIL: Final = np.dtype(
@@ -29,6 +32,10 @@ SOIL: Final = np.dtype(
         ("exponent_below", *_LAYERS),  # 2 b + 3 there
         ("k_saturated", *_LAYERS),  # of the layer, mm s-1
         ("root", *_LAYERS),  # share of roots over 1 - psi0 / psi_wilting
+        ("pores", *_LAYERS),  # water that fills the pores, kg m-2
+        ("pore_share", *_LAYERS),  # of the layer in the porosity on both sides of the interface below it, 1
+        ("theta_air", np.float64),  # air-dry water content of the top layer, m3 m-3
+        ("tortuosity", np.float64),  # of the dry surface layer, 1
     ],
     align=True,
 )
@@ -44,6 +51,9 @@ WATER: Final = np.dtype(
         ("least", *_LAYERS),  # lower bound of liquid, kg m-2
         ("most", *_LAYERS),  # pore space that ice leaves, kg m-2
         ("impedance", *_LAYERS),  # 10^(-6 f_ice) at the interface below the layer; 0: sealed
+        ("wetness", np.float64, (N_POWER,)),  # share of the pores within the limits of the hydraulics; see N_POWER
+        ("log_wetness", np.float64, (N_POWER,)),
+        ("power", np.float64, (N_POWER,)),  # suction in mm, and conductivity without ice in mm s-1
         ("theta", *_LAYERS),  # liquid within the limits of the hydraulics, m3 m-3
         ("psi", *_LAYERS),  # matric potential, mm
         ("dpsi", *_LAYERS),  # its derivative to theta, mm

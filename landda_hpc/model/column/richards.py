@@ -10,11 +10,15 @@ saturation of both layers.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import LEAST_POTENTIAL, N_SOIL
+from landda_hpc.constants import LEAST_POTENTIAL, N_SOIL, FloatArray
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, MIN_SATURATION, MIN_THETA, NODE_DISTANCE_MM
-from landda_hpc.model.column.records import Record
+from landda_hpc.model.column.powers import take_exponentials, take_logarithms
+from landda_hpc.model.column.records import N_POWER, Record
+
+_PER_DISTANCE: Final[FloatArray] = 1.0 / NODE_DISTANCE_MM
 
 
 @compiled()
@@ -27,26 +31,27 @@ def column_hydraulics(soil: Record, water: Record) -> None:
     water : reads liquid and impedance (0 seals an interface), writes theta, psi, dpsi, k_below, dk.
     """
     for j in range(N_SOIL):
-        porosity = soil.porosity[j]
-        b = soil.b[j]
-        theta = min(porosity, max(MIN_SATURATION * porosity, water.liquid[j] / LAYER_DZ_MM[j]))
-        psi = max(LEAST_POTENTIAL, -math.exp(soil.log_psi0[j] - b * math.log(theta / porosity)))
-        water.theta[j] = theta
-        water.psi[j] = psi
-        water.dpsi[j] = -b * psi / theta
+        water.wetness[j] = min(1.0, max(MIN_SATURATION, water.liquid[j] / soil.pores[j]))
+    for j in range(N_SOIL - 1):
+        share = soil.pore_share[j]
+        mean = share * water.wetness[j] + (1.0 - share) * water.wetness[j + 1]
+        water.wetness[N_SOIL + j] = min(1.0, mean)
+    water.wetness[N_POWER - 1] = water.wetness[N_SOIL - 1]
+    take_logarithms(water)
+    for j in range(N_SOIL):
+        water.power[j] = soil.log_psi0[j] - soil.b[j] * water.log_wetness[j]
+        water.power[N_SOIL + j] = soil.log_k_below[j] + soil.exponent_below[j] * water.log_wetness[N_SOIL + j]
+    take_exponentials(water)
+    for j in range(N_SOIL):
+        water.theta[j] = soil.porosity[j] * water.wetness[j]
+        water.psi[j] = max(LEAST_POTENTIAL, -water.power[j])
+        water.dpsi[j] = -soil.b[j] * water.psi[j] / water.theta[j]
     for j in range(N_SOIL):
         below = min(j + 1, N_SOIL - 1)
-        theta_sum = water.theta[j] + water.theta[below]
         is_dry = water.liquid[j] <= MIN_THETA * LAYER_DZ_MM[j] or water.liquid[below] <= MIN_THETA * LAYER_DZ_MM[below]
-        if water.impedance[j] == 0.0 or is_dry:
-            water.k_below[j] = 0.0
-            water.dk[j] = 0.0
-            continue
-        s = theta_sum / (soil.porosity[j] + soil.porosity[below])
-        exponent = soil.exponent_below[j]
-        k = water.impedance[j] * math.exp(soil.log_k_below[j] + exponent * math.log(min(1.0, s)))
+        k = 0.0 if is_dry else water.impedance[j] * water.power[N_SOIL + j]
         water.k_below[j] = k
-        water.dk[j] = exponent * k / theta_sum
+        water.dk[j] = soil.exponent_below[j] * k / (water.theta[j] + water.theta[below])
 
 
 @compiled()
@@ -64,27 +69,26 @@ def solve_column(step: float, top: float, k_slope: float, water: Record) -> floa
     -------
     Largest change of theta of any layer, m3 m-3; -1 if the elimination failed.
     """
-    for j in range(N_SOIL):
+    for j in range(N_SOIL - 1):
         dk = k_slope * water.dk[j]
         k = water.k_below[j]
-        if j < N_SOIL - 1:
-            gradient = (water.psi[j + 1] - water.psi[j]) / NODE_DISTANCE_MM[j] - 1.0
-            water.q_below[j] = -k * gradient
-            water.dq_up[j] = k * water.dpsi[j] / NODE_DISTANCE_MM[j] - dk * gradient
-            water.dq_down[j] = -k * water.dpsi[j + 1] / NODE_DISTANCE_MM[j] - dk * gradient
-        else:
-            # Free drainage: unit gradient below the last layer; its theta is used on both sides of the interface.
-            water.q_below[j] = k
-            water.dq_up[j] = 2.0 * dk
-            water.dq_down[j] = 0.0
+        gradient = (water.psi[j + 1] - water.psi[j]) * _PER_DISTANCE[j] - 1.0
+        water.q_below[j] = -k * gradient
+        water.dq_up[j] = k * water.dpsi[j] * _PER_DISTANCE[j] - dk * gradient
+        water.dq_down[j] = -k * water.dpsi[j + 1] * _PER_DISTANCE[j] - dk * gradient
+    # Free drainage: unit gradient below the last layer; its theta is used on both sides of the interface.
+    last = N_SOIL - 1
+    water.q_below[last] = water.k_below[last]
+    water.dq_up[last] = 2.0 * k_slope * water.dk[last]
+    water.dq_down[last] = 0.0
     # Thomas algorithm; the eliminated right-hand side goes to ``change``.
-    worst = 0.0
-    inflow = top / step
+    per_step = 1.0 / step
+    inflow = top * per_step
     above = 0.0
     for j in range(N_SOIL):
-        storage = LAYER_DZ_MM[j] / step
+        storage = LAYER_DZ_MM[j] * per_step
         diagonal = storage + water.dq_up[j]
-        right = inflow - water.q_below[j] - water.sink[j] / step
+        right = inflow - water.q_below[j] - water.sink[j] * per_step
         if j > 0:
             diagonal -= water.dq_down[j - 1]
             lower = -water.dq_up[j - 1]
@@ -92,10 +96,12 @@ def solve_column(step: float, top: float, k_slope: float, water: Record) -> floa
             right -= lower * water.change[j - 1]
         if not diagonal > 0.01 * storage:
             return -1.0
-        above = water.dq_down[j] / diagonal
+        pivot = 1.0 / diagonal
+        above = water.dq_down[j] * pivot
         water.upper[j] = above
-        water.change[j] = right / diagonal
+        water.change[j] = right * pivot
         inflow = water.q_below[j]
+    worst = 0.0
     for j in range(N_SOIL - 2, -1, -1):
         water.change[j] -= water.upper[j] * water.change[j + 1]
     for j in range(N_SOIL):

@@ -10,7 +10,7 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SOIL, RHO_ICE, T_FREEZE
+from landda_hpc.constants import N_SOIL, RHO_ICE, SOIL_DZ, T_FREEZE
 from landda_hpc.model.column.hydraulics import (
     LAYER_DZ_MM,
     MIN_EFFECTIVE_POROSITY,
@@ -34,26 +34,36 @@ INFILTRATING: Final = 3  # layers whose conductivity limits infiltration
 @compiled()
 def load_water(soil: Record, water: Record) -> None:
     """Set bounds, impedance of ice, potentials and conductivities from liquid and ice."""
+    is_free = True
     for j in range(N_SOIL):
-        porosity = soil.porosity[j]
-        ice = water.ice[j] * (1000.0 / RHO_ICE) / LAYER_DZ_MM[j]
-        water.least[j] = MIN_SATURATION * porosity * LAYER_DZ_MM[j]
-        water.most[j] = max(water.least[j], (porosity - ice) * LAYER_DZ_MM[j])
+        ice = water.ice[j] * (1000.0 / RHO_ICE)
+        water.least[j] = MIN_SATURATION * soil.pores[j]
+        water.most[j] = max(water.least[j], soil.pores[j] - ice)
+        water.impedance[j] = 1.0
+        is_free = is_free and ice <= 0.0
+    if not is_free:
+        _meet_ice(soil, water)
+    column_hydraulics(soil, water)
+    water.is_current = True
+
+
+@compiled()
+def _meet_ice(soil: Record, water: Record) -> None:
+    """Set the impedance of ice, and bounds above the water of layers with ice."""
+    for j in range(N_SOIL):
         below = min(j + 1, N_SOIL - 1)
+        ice = water.ice[j] * (1000.0 / RHO_ICE) / LAYER_DZ_MM[j]
         ice_below = water.ice[below] * (1000.0 / RHO_ICE) / LAYER_DZ_MM[below]
         if ice > 0.0:
             # Freezing may leave more water than fits into the pores; it stays (as in CoLM), and no more is added.
             water.most[j] = max(water.most[j], water.liquid[j])
         elif ice_below <= 0.0:
-            water.impedance[j] = 1.0
             continue
-        porosity_below = soil.porosity[below]
+        porosity, porosity_below = soil.porosity[j], soil.porosity[below]
         if min(porosity - ice, porosity_below - ice_below) < MIN_EFFECTIVE_POROSITY:
             water.impedance[j] = 0.0
         else:
             water.impedance[j] = ice_impedance(0.5 * (ice / porosity + ice_below / porosity_below), 1.0)
-    column_hydraulics(soil, water)
-    water.is_current = True
 
 
 @compiled()
@@ -75,18 +85,12 @@ def root_stress(soil: Record, water: Record) -> float:
 
 
 @compiled()
-def dry_layer(theta: float, effective_porosity: float, porosity: float, theta_air: float, thickness: float) -> float:
-    """Depth of the dry surface layer, m (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119, 10299-10312).
-
-    Parameters
-    ----------
-    theta : liquid water of the top layer, m3 m-3.
-    effective_porosity, porosity, theta_air : of the top layer: porosity minus ice, porosity, and air-dry water
-        content, m3 m-3.
-    thickness : of the top layer, m.
-    """
-    lack = max(1.0e-6, DRY_LAYER_ONSET * effective_porosity - theta)
-    return min(MAX_DRY_LAYER, thickness * lack / max(1.0e-6, DRY_LAYER_ONSET * porosity - theta_air))
+def dry_layer(soil: Record, water: Record) -> float:
+    """Depth of the dry surface layer, m (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119, 10299-10312)."""
+    effective_porosity = water.most[0] / LAYER_DZ_MM[0]
+    lack = max(1.0e-6, DRY_LAYER_ONSET * effective_porosity - water.theta[0])
+    depth: float = SOIL_DZ[0] * lack / max(1.0e-6, DRY_LAYER_ONSET * soil.porosity[0] - soil.theta_air)
+    return min(MAX_DRY_LAYER, depth)
 
 
 @compiled()

@@ -13,8 +13,8 @@ from scipy.integrate import solve_ivp
 
 from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z
 from landda_hpc.model.column import demand as d
-from landda_hpc.model.column import hydraulics, hydrology, richards, soil_water
-from landda_hpc.model.column.records import TOTALS, WATER, new_records
+from landda_hpc.model.column import hydraulics, hydrology, powers, richards
+from landda_hpc.model.column.records import N_POWER, SOIL, TOTALS, WATER, new_records
 from landda_hpc.model.column.soil import campbell_parameters, with_perturbed_parameters
 from landda_hpc.state import PatchType
 
@@ -260,8 +260,10 @@ def test_soil_evaporation_falls_from_potential_to_nothing() -> None:
         psi = psi0 * (theta / porsl) ** -b
         demand = new_records(d.DEMAND, 1)[0]
         demand.soil, demand.resistance, demand.humidity, demand.kelvin = 1.0, resistance, humidity, kelvin
-        depth = soil_water.dry_layer(theta, porsl, porsl, theta_air, 0.0175)
-        rate: float = hydrology.soil_evaporation(demand, depth, psi, tortuosity)
+        soil, water = new_records(SOIL, 1)[0], new_records(WATER, 1)[0]
+        soil.porosity, soil.theta_air, soil.tortuosity = porsl, theta_air, tortuosity
+        water.theta[0], water.psi[0], water.most[0] = theta, psi, porsl * DZ[0]
+        rate: float = hydrology.soil_evaporation(demand, soil, water)
         return rate
 
     assert evaporation(porsl) == pytest.approx(1.0, abs=0.01)
@@ -269,7 +271,7 @@ def test_soil_evaporation_falls_from_potential_to_nothing() -> None:
     assert (np.diff(rates) >= 0).all()
     # Swenson and Lawrence: DSL = dz (0.8 phi - theta) / (0.8 phi - theta_air), r_s = DSL / (D tau).
     theta = 0.2
-    dry_layer = 0.0175 * (0.8 * porsl - theta) / (0.8 * porsl - theta_air)
+    dry_layer = SOIL_DZ[0] * (0.8 * porsl - theta) / (0.8 * porsl - theta_air)
     humid_soil = math.exp(kelvin * psi0 * (theta / porsl) ** -b)
     expected = (humid_soil - 0.4) / 0.6 / (1.0 + 0.3 / 100.0 / 2.2e-5 * dry_layer / tortuosity)
     assert evaporation(theta) == pytest.approx(expected, rel=1e-12)
@@ -330,6 +332,18 @@ def test_elimination_without_slope_of_k_always_works() -> None:
         water.dk = 100.0 * water.k_below
         assert richards.solve_column(1800.0, 0.0, 0.0, water) >= 0.0
         assert np.isfinite(water.flux).all()
+
+
+@given(hnp.arrays(np.float64, N_POWER, elements=st.floats(-690.0, 690.0)))
+def test_packed_powers_are_right_to_the_last_place(exponents) -> None:
+    water = new_records(WATER, 1)[0]
+    water.power = exponents
+    powers.take_exponentials(water)
+    np.testing.assert_array_max_ulp(water.power, np.exp(exponents), 2)
+    water.wetness = water.power
+    powers.take_logarithms(water)
+    expected = np.log(water.wetness)
+    assert (np.abs(water.log_wetness - expected) <= 2.0 * np.spacing(np.abs(expected))).all()
 
 
 def test_diagnosed_hydraulics_are_campbells(make_tiles) -> None:

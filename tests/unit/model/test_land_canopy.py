@@ -16,6 +16,7 @@ from landda_hpc.constants import (
 )
 from landda_hpc.errors import ModelError
 from landda_hpc.grid import regular_grid
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
 from landda_hpc.model.column.land import (
     canopy,
     ground,
@@ -206,11 +207,12 @@ def test_a_canopy_albedo_that_no_leaves_have_is_refused():
 
 def test_soil_and_snow_beside_each_other_resist_in_parallel():
     weather, column, tile = leafy()
-    column.tortuosity = 0.02
+    column.soil.porosity, column.soil.tortuosity = 0.45, 0.02
+    tile.water.psi[0], tile.water.theta[0], tile.water.most[0] = -1e3, 0.1, 0.45 * LAYER_DZ_MM[0]
     found = {}
     for share in (0.0, 0.4, 1.0):
         tile.snow_cover = share
-        ground.soil_humidity(280.0, -1e3, 0.1, 0.45, 0.45, 0.0175, weather, column, tile)
+        ground.soil_humidity(280.0, weather, column, tile)
         found[share] = tile.dry_layer_resistance
     assert found[0.0] > 1000.0
     assert found[0.4] == pytest.approx(1.0 / (0.6 / found[0.0] + 0.4 / 1.0), rel=1e-12)

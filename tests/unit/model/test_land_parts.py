@@ -64,8 +64,8 @@ def test_stability_functions_are_integrals_of_the_profiles(zeta):
     if min(abs(zeta), abs(zeta - 1.0)) < 0.01:
         return
     h = 1e-5
-    for psi, unstable in ((turbulence.psi_momentum, -0.25), (turbulence.psi_heat, -0.5)):
-        phi = 1.0 - zeta * (psi(zeta + h) - psi(zeta - h)) / (2.0 * h)
+    for psi, unstable in ((turbulence.momentum_change, -0.25), (turbulence.heat_change, -0.5)):
+        phi = 1.0 - zeta * (psi(zeta + h, 0.0) - psi(zeta - h, 0.0)) / (2.0 * h)
         expected = (1.0 - 16.0 * zeta) ** unstable if zeta < 0 else 1.0 + 5.0 * zeta if zeta <= 1.0 else 5.0 + zeta
         assert phi == pytest.approx(expected, rel=1e-5)
 
@@ -84,10 +84,10 @@ def converged_exchange(zeta: float, difference: float, virtual: float) -> tuple[
     wind, log = 4.0, math.log(1000.0)
     implied = resistance = math.nan
     for _ in range(200):
-        friction = 0.4 * wind / (log - turbulence.psi_momentum(zeta) + turbulence.psi_momentum(zeta * 1e-3))
+        friction = 0.4 * wind / (log - turbulence.momentum_change(zeta, zeta * 1e-3))
         excess = 0.13 * (friction * 0.01 / 1.5e-5) ** 0.45
-        near = turbulence.psi_heat(zeta * 1e-3 * math.exp(-excess))
-        resistance = (log + excess - turbulence.psi_heat(zeta) + near) / (0.4 * friction)
+        change = turbulence.heat_change(zeta, zeta * 1e-3 * math.exp(-excess))
+        resistance = (log + excess - change) / (0.4 * friction)
         scale = difference / (resistance * friction)
         wind = math.hypot(4.0, max(0.0, -9.80616 * friction * scale * 1000.0 / virtual) ** (1 / 3))
         implied = 10.0 * 0.4 * 9.80616 * scale / (friction**2 * virtual)

@@ -10,10 +10,8 @@ from landda_hpc.constants import (
     LATENT_HEAT_VAPORISATION,
     LATENT_SUBLIMATION,
     N_SNOW,
-    SOIL_DZ,
     STEFAN_BOLTZMANN,
 )
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
 from landda_hpc.model.column.land.canopy import canopy_fluxes, stomata, wet_share
 from landda_hpc.model.column.land.ground import bare_fluxes, latent_heat, soil_humidity, wet_humidity
 from landda_hpc.model.column.land.heat import (
@@ -55,17 +53,7 @@ def ground_surface(kind: int, top: int, weather: Record, column: Record, tile: R
         wet_humidity(surface, weather, tile)
         tile.latent_heat = latent_heat(surface, True, False)
         return
-    soil_humidity(
-        surface,
-        tile.water.psi[0],
-        tile.water.theta[0],
-        tile.water.most[0] / LAYER_DZ_MM[0],
-        column.soil.porosity[0],
-        SOIL_DZ[0],
-        weather,
-        column,
-        tile,
-    )
+    soil_humidity(surface, weather, column, tile)
     has_liquid = tile.snow_mass <= 0.0 and tile.water.liquid[0] > tile.water.least[0]
     tile.latent_heat = latent_heat(surface, tile.snow_mass > 0.0 or tile.ice[N_SNOW] > 0.0, has_liquid)
 
@@ -76,7 +64,7 @@ def thermal_properties(kind: int, top: int, column: Record, tile: Record) -> Non
     if kind in (_GLACIER, _LAKE):
         water_thermal(kind == _LAKE, tile)
     else:
-        soil_thermal(column, tile)
+        soil_thermal(kind != _WETLAND, column, tile)
     if top < N_SNOW:
         snow_thermal(top, tile)
     conductances(top, tile)

@@ -33,17 +33,7 @@ ZETA_TOLERANCE: Final = 0.02  # relative; 0.5 % of the resistance
 
 
 @compiled()
-def soil_humidity(
-    surface: float,
-    psi: float,
-    theta: float,
-    effective_porosity: float,
-    porosity: float,
-    thickness: float,
-    weather: Record,
-    column: Record,
-    tile: Record,
-) -> None:
+def soil_humidity(surface: float, weather: Record, column: Record, tile: Record) -> None:
     """Compute humidity and dry-layer resistance of soil that is partly covered by thin snow.
 
     Air in the pores is in equilibrium with the soil water (Philip 1957, J. Meteorol., 14, 354-366). A dry surface
@@ -52,24 +42,23 @@ def soil_humidity(
 
     Parameters
     ----------
-    surface : temperature of the surface, K.
-    psi, theta : of the top layer, mm and m3 m-3 of liquid.
-    effective_porosity, porosity : of the top layer: porosity minus ice, and porosity, m3 m-3.
-    thickness : of the top layer, m.
-    tile : reads snow_cover, writes ground_humidity, its slope, and dry_layer_resistance.
+    surface : temperature, K.
+    weather, column : weather and constants of the tile.
+    tile : reads snow_cover and the hydraulics of its water; writes ground_humidity, its slope, and
+        dry_layer_resistance.
     """
     saturated, slope = saturation(surface, weather.pressure)
     snow = tile.snow_cover
-    relative = snow + (1.0 - snow) * math.exp(KELVIN * psi / surface)
+    relative = snow + (1.0 - snow) * math.exp(KELVIN * tile.water.psi[0] / surface)
     tile.ground_humidity = relative * saturated
     tile.ground_humidity_slope = relative * slope
     # Vapour does not condense into dry soil unless the air is saturated at the surface temperature.
     if saturated > weather.humidity > tile.ground_humidity:
         tile.ground_humidity = weather.humidity
         tile.ground_humidity_slope = 0.0
-    depth = dry_layer(theta, effective_porosity, porosity, column.theta_air, thickness)
+    depth = dry_layer(column.soil, tile.water)
     diffusivity = 2.12e-5 * math.exp(1.75 * math.log(surface / ZERO_CELSIUS))
-    resistance = depth / (diffusivity * column.tortuosity)
+    resistance = depth / (diffusivity * column.soil.tortuosity)
     # Soil and snow in parallel; snow has a resistance of 1 s m-1 (CoLM).
     tile.dry_layer_resistance = resistance / (1.0 - snow + snow * resistance)
 

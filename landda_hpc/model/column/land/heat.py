@@ -25,7 +25,6 @@ from landda_hpc.constants import (
     SOIL_ZI,
     T_FREEZE,
 )
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
 from landda_hpc.model.column.land.records import N_SLOT, Record
 
 SURFACE_SHARE: Final = 0.34  # C_a
@@ -35,29 +34,39 @@ LOG_ICE: Final = math.log(2.29)
 CONDUCTIVITY_AIR: Final = 0.023
 CONDUCTIVITY_ICE: Final = 2.29
 LAKE_MIXING: Final = 40.0  # factor on the conductivity of still water; wind and convection mix the upper metres
+LEAST_LOG_WETNESS: Final = math.log(0.05)
 LOG_TO_10: Final = 1.0 / math.log(10.0)
 FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
 MIN_CAPACITY: Final = 500.0  # J m-2 K-1
 
 
 @compiled()
-def soil_thermal(column: Record, tile: Record) -> None:
-    """Compute conductivity and heat capacity of soil layers from their present water and ice."""
+def soil_thermal(is_loaded: bool, column: Record, tile: Record) -> None:
+    """Compute conductivity and heat capacity of soil layers from their present water and ice.
+
+    Parameters
+    ----------
+    is_loaded : the water solver has the tile's layers: the logarithm of the wetness of layers without ice is known.
+    column, tile : constants of the tile; reads temperature, liquid, ice, water; writes heat_capacity, conductivity.
+    """
+    water = tile.water
     for j in range(N_SOIL):
         k = N_SNOW + j
         porosity = column.soil.porosity[j]
-        pores = porosity * LAYER_DZ_MM[j]
         liquid = tile.liquid[k]
         ice = tile.ice[k]
         tile.heat_capacity[k] = column.solid_heat_capacity[j] + HEAT_WATER * liquid + HEAT_ICE * ice
-        wet = min(1.0, (liquid + ice * (1000.0 / RHO_ICE)) / pores)
         dry = column.dry[j]
         if ice > 0.0:
             share = liquid / (liquid + ice)
             saturated = math.exp(column.log_solid[j] + porosity * (share * LOG_WATER + (1.0 - share) * LOG_ICE))
         else:
             saturated = column.saturated[j]
-        kersten = wet if tile.temperature[k] < T_FREEZE else max(0.0, 1.0 + LOG_TO_10 * math.log(max(0.05, wet)))
+        if is_loaded and ice <= 0.0 and liquid == water.liquid[j] and tile.temperature[k] >= T_FREEZE:
+            kersten = max(0.0, 1.0 + LOG_TO_10 * max(LEAST_LOG_WETNESS, water.log_wetness[j]))
+        else:
+            wet = min(1.0, (liquid + ice * (1000.0 / RHO_ICE)) / column.soil.pores[j])
+            kersten = wet if tile.temperature[k] < T_FREEZE else max(0.0, 1.0 + LOG_TO_10 * math.log(max(0.05, wet)))
         tile.conductivity[k] = dry + kersten * (saturated - dry)
 
 
@@ -96,7 +105,8 @@ def conductances(top: int, tile: Record) -> None:
         # From the node of layer k to the interface, and from there to the next node, m.
         above = 0.5 * tile.thickness[k] if k < N_SNOW else SOIL_ZI[k - N_SNOW + 1] - SOIL_Z[k - N_SNOW]
         below = 0.5 * tile.thickness[k + 1] if k + 1 < N_SNOW else SOIL_Z[k + 1 - N_SNOW] - SOIL_ZI[k + 1 - N_SNOW]
-        tile.conductance[k] = 1.0 / (above / tile.conductivity[k] + below / tile.conductivity[k + 1])
+        upper, lower = tile.conductivity[k], tile.conductivity[k + 1]
+        tile.conductance[k] = upper * lower / (above * lower + below * upper)
     tile.conductance[N_SLOT - 1] = 0.0
     if top == N_SNOW:
         if tile.snow_mass > 0.0:
@@ -141,9 +151,10 @@ def diffuse(top: int, step: float, flux: float, slope: float, tile: Record) -> f
             lower = implicit * factor * tile.conductance[k - 1]
             diagonal += lower - lower * above
             right += lower * tile.new_temperature[k - 1]
-        above = implicit * factor * conductance / diagonal
+        pivot = 1.0 / diagonal
+        above = implicit * factor * conductance * pivot
         tile.upper[k] = above
-        tile.new_temperature[k] = right / diagonal
+        tile.new_temperature[k] = right * pivot
         above_flux = down
     for k in range(N_SLOT - 2, top - 1, -1):
         tile.new_temperature[k] += tile.upper[k] * tile.new_temperature[k + 1]
@@ -199,9 +210,7 @@ def change_phase(top: int, step: float, slope: float, has_soil: bool, column: Re
             stays = 0.0
             if k >= N_SNOW and has_soil:
                 j = k - N_SNOW
-                stays = supercooled(
-                    temperature, column.soil.log_psi0[j], column.soil.b[j], column.soil.porosity[j] * LAYER_DZ_MM[j]
-                )
+                stays = supercooled(temperature, column.soil.log_psi0[j], column.soil.b[j], column.soil.pores[j])
             if tile.liquid[k] <= stays:
                 continue
             energy = capacity * (T_FREEZE - temperature)

@@ -15,7 +15,6 @@ from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
 from landda_hpc.model.column.hydraulics import soil_records
-from landda_hpc.model.column.hydrology import PSI_AIR_DRY
 from landda_hpc.model.column.land.plants import leaf_area, mixed
 from landda_hpc.model.column.land.radiation import DENSE_VISIBLE, albedo_with_leaves, scattering
 from landda_hpc.model.column.land.records import COLUMN, Records, new_records
@@ -195,7 +194,6 @@ def column_records(
     columns.wind_height = wind_height
     columns.scalar_height = scalar_height
     _derive(
-        tiles.psi0,
         parameters.solid_conductivity,
         parameters.dry_conductivity,
         parameters.solid_heat_capacity,
@@ -208,7 +206,6 @@ def column_records(
 
 @compiled()
 def _derive(
-    psi0: FloatArray,
     solid: FloatArray,
     dry: FloatArray,
     solid_heat: FloatArray,
@@ -226,13 +223,6 @@ def _derive(
             column.saturated[j] = math.exp(log_solid + p * math.log(0.57))
             column.dry[j] = dry[i, j]
             column.solid_heat_capacity[j] = (1.0 - p) * solid_heat[i, j] * SOIL_DZ[j]
-        p = column.soil.porosity[0]
-        b = column.soil.b[0]
-        theta_air = p * math.exp(-math.log(max(1.0, PSI_AIR_DRY / psi0[i, 0])) / b)
-        pores = p - theta_air
-        shape = math.exp(3.0 / b * math.log(max(1.0e-3, pores / p)))
-        column.theta_air = theta_air
-        column.tortuosity = max(1.0e-3, pores * pores * shape)
         column.sin_lat = math.sin(math.radians(lat[i]))
         column.cos_lat = math.cos(math.radians(lat[i]))
         column.lon = math.radians(lon[i])

@@ -165,8 +165,6 @@ COLUMN: Final = np.dtype(
         # Ground and plants.
         ("albedo_dry", np.float64),
         ("albedo_wet", np.float64),
-        ("theta_air", np.float64),  # air-dry water content of the top layer, m3 m-3
-        ("tortuosity", np.float64),
         ("vegetation", np.float64),  # share of the ground with vegetation, 1
         ("height", np.float64),  # of the canopy, m
         ("leaf_scatter", np.float64),  # share of near-infrared light that leaves scatter, 1

@@ -72,8 +72,10 @@ def move_water(step: float, column: Record, tile: Record) -> int:
     wanted = max(0.0, amounts.evaporated_liquid)
     inflow = amounts.water_in + dew
     # Water that evaporates immediately neither runs off nor infiltrates.
-    capacity = infiltration_capacity(column.soil, water) * step
-    runoff = surface_runoff(inflow - wanted, capacity, tile.water_table)
+    runoff = 0.0
+    if inflow > wanted:
+        capacity = infiltration_capacity(column.soil, water) * step
+        runoff = surface_runoff(inflow - wanted, capacity, tile.water_table)
     evaporation_rate = wanted / step
     transpiration_rate = amounts.transpired / step
     start_step(step, (inflow - runoff) / step, water)

@@ -19,25 +19,35 @@ BOUNDARY_LAYER: Final = 1000.0  # m, depth of convection that causes gusts
 
 
 @compiled()
-def psi_momentum(zeta: float) -> float:
-    """Integrated stability function of momentum at zeta = z / L."""
-    if zeta < 0.0:
-        x2 = math.sqrt(1.0 - 16.0 * zeta)
-        x = math.sqrt(x2)
-        return math.log(0.125 * (1.0 + x) * (1.0 + x) * (1.0 + x2)) - 2.0 * math.atan(x) + 0.5 * math.pi
+def stable_change(zeta: float, near: float) -> float:
+    """Difference of the integrated stability function between two heights, zeta = z / L at least 0."""
+    return _stable(zeta) - _stable(near)
+
+
+@compiled()
+def _stable(zeta: float) -> float:
     if zeta <= 1.0:
         return -5.0 * zeta
     return -4.0 * math.log(zeta) - zeta - 4.0
 
 
 @compiled()
-def psi_heat(zeta: float) -> float:
-    """Integrated stability function of heat and vapour at zeta = z / L."""
-    if zeta < 0.0:
-        return 2.0 * math.log(0.5 * (1.0 + math.sqrt(1.0 - 16.0 * zeta)))
-    if zeta <= 1.0:
-        return -5.0 * zeta
-    return -4.0 * math.log(zeta) - zeta - 4.0
+def momentum_change(zeta: float, near: float) -> float:
+    """Difference of the integrated stability function of momentum between two heights, zeta = z / L of one sign."""
+    if zeta >= 0.0:
+        return stable_change(zeta, near)
+    x2, y2 = math.sqrt(1.0 - 16.0 * zeta), math.sqrt(1.0 - 16.0 * near)
+    x, y = math.sqrt(x2), math.sqrt(y2)
+    ratio = (1.0 + x) / (1.0 + y)
+    return math.log(ratio * ratio * (1.0 + x2) / (1.0 + y2)) - 2.0 * math.atan((x - y) / (1.0 + x * y))
+
+
+@compiled()
+def heat_change(zeta: float, near: float) -> float:
+    """The same for heat and vapour."""
+    if zeta >= 0.0:
+        return stable_change(zeta, near)
+    return 2.0 * math.log((1.0 + math.sqrt(1.0 - 16.0 * zeta)) / (1.0 + math.sqrt(1.0 - 16.0 * near)))
 
 
 @compiled()
@@ -73,8 +83,8 @@ def exchange(
     wind : m s-1.
     """
     per_height = zeta / height
-    momentum = log_m - psi_momentum(zeta) + psi_momentum(per_height * z0m)
-    heat = log_h - psi_heat(per_height * scalar_height) + psi_heat(per_height * z0h)
+    momentum = log_m - momentum_change(zeta, per_height * z0m)
+    heat = log_h - heat_change(per_height * scalar_height, per_height * z0h)
     # The profiles hold only above the roughness length; the bound applies if the reference height is close to it.
     friction = VON_KARMAN * wind / max(0.5, momentum)
     return friction, max(0.5, heat) / (VON_KARMAN * friction)
