@@ -17,6 +17,7 @@ from landda_hpc.config import parse_config
 from landda_hpc.constants import SOIL_DZ, SOIL_Z, BoolArray, FloatArray, IntArray
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
+from landda_hpc.land_experiments.column_split import split
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.land.initial import land_initial_state
@@ -30,8 +31,9 @@ from landda_hpc.state import PatchType, TileState
 WARM: Final = datetime(2022, 7, 1)
 COLD: Final = datetime(2022, 1, 15)
 STEPS_PER_DAY: Final = 48
-BAR: Final = 6.0  # microseconds per tile-step of snow-free soil
-AIM: Final = 4.0
+BAR: Final = 5.6  # ratio of snow-free soil with all physics to the bare kernel
+AIM: Final = 4.5
+BAR_WATER: Final = 1.7  # ratio of physics soil_water to the bare kernel
 
 
 class KeptWeather:
@@ -61,10 +63,12 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
 
     Returns
     -------
-    A JSON-able dictionary. ``microseconds_per_tile_step`` : snow-free soil, all physics. ``by_kind`` : the same for
-    soil without canopy, with canopy, under snow, wetland, glacier, lake. ``soil_water`` : physics soil_water.
-    ``bare_kernel`` : ten tridiagonal rows with two power laws each. ``half_of_the_tiles`` : the first value with
-    half as many tiles. ``sub_steps``, ``solves``, ``leaf_iterations`` : means per tile and step of snow-free soil.
+    A JSON-able dictionary. ``snow_free`` : snow-free soil, all physics; ``half_of_the_tiles`` : with half as many
+    tiles; ``by_kind`` : soil without canopy, with canopy, under snow, wetland, glacier, lake; ``soil_water`` : physics
+    soil_water. Each has ``tiles``, ``microseconds`` per tile and step, and ``ratio`` to the bare kernel (ten
+    tridiagonal rows with two power laws each), which is timed alternately. ``split`` : microseconds per tile and step
+    of the parts of a step of snow-free soil (``column_split``). ``sub_steps``, ``solves``, ``leaf_iterations`` in
+    ``snow_free`` : means per tile and step.
     """
     config = parse_config(_CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
     domain = make_domain(config, 1)
@@ -80,12 +84,9 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     freezing = is_soil & (bench.temperature_at(COLD) < 262.0)
     snow_free = bench.land(warm, WARM)
     return {
-        "microseconds_per_tile_step": snow_free["microseconds"],
-        "half_of_the_tiles": bench.land(_every_second(warm), WARM)["microseconds"],
-        "tiles": snow_free["tiles"],
-        "sub_steps": snow_free["sub_steps"],
-        "solves": snow_free["solves"],
-        "leaf_iterations": snow_free["leaf_iterations"],
+        "snow_free": snow_free,
+        "split": bench.split(warm, WARM),
+        "half_of_the_tiles": bench.land(_every_second(warm), WARM),
         "by_kind": {
             "soil with canopy": bench.land(warm & leafy, WARM),
             "soil without canopy": bench.land(warm & ~leafy, WARM),
@@ -95,7 +96,6 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
             "lake": bench.land(kind == PatchType.LAKE, WARM),
         },
         "soil_water": bench.soil_water(warm, WARM),
-        "bare_kernel": bench.bare(int(warm.sum())),
         "rounds": rounds,
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "load": os.getloadavg()[0],
@@ -115,58 +115,71 @@ class _Bench:
         return self.wave.at(when, 0.0)
 
     def land(self, use: BoolArray, start: datetime, settle_days: int = 1) -> dict[str, float]:
-        index = np.flatnonzero(use)
-        if index.size == 0:
-            return {"tiles": 0, "microseconds": float("nan")}
-        tiles = self.domain.tiles.take(index)
-        state = land_initial_state(self.domain.tiles, self.wave, start, self.theta).take(index)
-        weather = KeptWeather(self.source, start, index)
-        model = LandSurfaceModel(tiles, weather, self.parameters.take(index))
-        seconds, last = self._time(model, state, start, settle_days)
+        if not use.any():
+            return {"tiles": 0, "microseconds": float("nan"), "ratio": float("nan")}
+        model, state = self._land_model(use, start)
+        result = self._time(model, state, start, settle_days)
         report = model.forecast(state, start, start + timedelta(days=1))
         assert report.energy is not None, "the physics has an energy balance"
-        per = 1.0 / (STEPS_PER_DAY * index.size)
-        return {
-            "tiles": int(index.size),
-            "microseconds": 1e6 * seconds * per,
-            "spread": last,
+        per = 1.0 / (STEPS_PER_DAY * result["tiles"])
+        return result | {
             "sub_steps": report.energy.n_steps * per,
             "solves": report.n_solves * per,
             "leaf_iterations": report.energy.n_leaf * per,
         }
 
-    def soil_water(self, use: BoolArray, start: datetime) -> float:
+    def soil_water(self, use: BoolArray, start: datetime) -> dict[str, float]:
         index = np.flatnonzero(use)
         tiles = self.domain.tiles.take(index)
         state = initial_state(self.domain.tiles, self.wave, start, self.theta).take(index)
         model = ColumnModel(tiles, KeptWeather(self.source, start, index), self.wave.take(index))
-        return 1e6 * self._time(model, state, start, 1)[0] / (STEPS_PER_DAY * index.size)
+        return self._time(model, state, start, 1)
 
-    def bare(self, n: int) -> float:
-        """Microseconds of the bare kernel per tile and step."""
-        rng = np.random.default_rng(0)
-        wetness = rng.uniform(0.3, 0.9, (n, SOIL_DZ.size))
-        b = np.full_like(wetness, 6.0)
-        found = []
-        for _ in range(self.rounds + 1):
-            begin = time.perf_counter()
-            bare_kernel(wetness, b, SOIL_DZ, np.diff(SOIL_Z), 1800.0, STEPS_PER_DAY)
-            found.append(time.perf_counter() - begin)
-        return 1e6 * statistics.median(found[1:]) / (STEPS_PER_DAY * n)
-
-    def _time(self, model: LandModel, state: TileState, start: datetime, settle_days: int) -> tuple[float, float]:
-        """Median seconds of a day, and the relative interquartile range; the same day is repeated."""
+    def split(self, use: BoolArray, start: datetime) -> dict[str, float]:
+        """Microseconds of the parts of a step, means over the forcing steps of a day with the states at their begin."""
+        model, state = self._land_model(use, start)
         end = start + timedelta(days=1)
+        model.forecast(state, start, end)
+        found: list[dict[str, float]] = []
+        now = start
+        while now < end:
+            found.append(split(*model.records(state, now), max(1, self.rounds // 2)))
+            until = now + self.source.step
+            model.forecast(state, now, until)
+            now = until
+        return {name: statistics.fmean(part[name] for part in found) for name in found[0]}
+
+    def _land_model(self, use: BoolArray, start: datetime) -> tuple[LandSurfaceModel, TileState]:
+        index = np.flatnonzero(use)
+        tiles = self.domain.tiles.take(index)
+        state = land_initial_state(self.domain.tiles, self.wave, start, self.theta).take(index)
+        weather = KeptWeather(self.source, start, index)
+        return LandSurfaceModel(tiles, weather, self.parameters.take(index)), state
+
+    def _time(self, model: LandModel, state: TileState, start: datetime, settle_days: int) -> dict[str, float]:
+        """Medians of a day, which is repeated, alternating with the bare kernel on as many columns."""
+        end = start + timedelta(days=1)
+        n = len(model.tiles)
+        wetness = np.random.default_rng(0).uniform(0.3, 0.9, (n, SOIL_DZ.size))
+        b, node = np.full_like(wetness, 6.0), np.diff(SOIL_Z)
+        bare_kernel(wetness, b, SOIL_DZ, node, 1800.0, STEPS_PER_DAY)
         for _ in range(settle_days):
             model.forecast(state, start, end)
-        found = []
+        found, bare = [], []
         for _ in range(self.rounds):
             begin = time.perf_counter()
             model.forecast(state, start, end)
-            found.append(time.perf_counter() - begin)
-        middle = statistics.median(found)
-        found.sort()
-        return middle, (found[(3 * len(found)) // 4] - found[len(found) // 4]) / middle
+            middle = time.perf_counter()
+            bare_kernel(wetness, b, SOIL_DZ, node, 1800.0, STEPS_PER_DAY)
+            found.append(middle - begin)
+            bare.append(time.perf_counter() - middle)
+        per = 1e6 / (STEPS_PER_DAY * n)
+        return {
+            "tiles": n,
+            "microseconds": per * statistics.median(found),
+            "bare_microseconds": per * statistics.median(bare),
+            "ratio": statistics.median(a / b for a, b in zip(found, bare, strict=True)),
+        }
 
 
 @compiled()

@@ -20,6 +20,7 @@ def test_figures_are_complete(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     print(done.output)
     result = json.loads(file.read_text())
-    assert result["microseconds_per_tile_step"] > result["bare_kernel"] > 0.0
+    assert result["snow_free"]["ratio"] > result["soil_water"]["ratio"] > 0.0
+    assert 0.5 < sum(result["split"].values()) / result["snow_free"]["microseconds"] < 1.5
     assert {k for k, v in result["by_kind"].items() if v["tiles"]} >= {"soil with canopy", "soil under snow"}
-    assert result["solves"] >= 1.0 and result["sub_steps"] >= 1.0
+    assert result["snow_free"]["solves"] >= 1.0 and result["snow_free"]["sub_steps"] >= 1.0

@@ -28,6 +28,7 @@ from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.land_experiments.column_bench import bare_kernel
+from landda_hpc.land_experiments.column_split import split
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.write_back import SoilWater, apply_increment
 from landda_hpc.model.column import column, hydraulics, richards, tile_model
@@ -103,6 +104,8 @@ def land_surface() -> Arrays:
     for seed, month in ((1, 1), (2, 7)):
         state, start = random_state(tiles, seed), START.replace(month=month)
         land = LandSurfaceModel(tiles, PlainWeather(tiles, rain_scale=5e-3), parameters_of(tiles, seed))
+        if seed == 2:
+            split(*land.records(state, start), 1)
         report = land.forecast(state, start, start + timedelta(hours=3))
         found |= {f"{month} {name}": array for name, array in arrays_of(state, report).items()}
     return found

@@ -62,6 +62,12 @@ class LandSurfaceModel(TileModel):
         self._states = new_records(STATE, len(tiles))
         self._work = new_records(TILE, 1)
 
+    def records(self, state: TileState, start: datetime) -> tuple[Records, Records, Records]:
+        """Forcing of the forcing step at ``start``, constants and state as records of the kernels, (n_tile,)."""
+        self._load(start)
+        self._open(state)
+        return self._forcing, self._columns, self._states
+
     @property
     def _soils(self) -> Records:
         return np.ascontiguousarray(self._columns["soil"]).view(np.recarray)
