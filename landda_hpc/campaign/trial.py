@@ -117,14 +117,16 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     return Trial(**values, warnings=found[1].warnings)
 
 
-def compile_loops(config: CampaignConfig, timeout_s: float = 900.0) -> int:
+def compile_loops(plain: dict[str, Any], clock: TimeConfig, grid: GridConfig | None, timeout_s: float = 900.0) -> int:
     """Compile the loops of a campaign that have no machine code yet, and keep the code. Local: starts a process.
 
-    Three cycles of the campaign run on one rank, on a coarser grid over the same area, and all files are removed.
+    Three cycles of the campaign run on one rank, and all their files are removed.
 
     Parameters
     ----------
-    config : of a campaign whose model computes in its processes.
+    plain : configuration of a campaign whose model computes in its processes, as plain data; changed.
+    clock : times of the campaign.
+    grid : grid of the campaign, of which a coarser one over the same area is used; None: the grid is kept.
     timeout_s : longest time that the process may take.
 
     Returns
@@ -133,14 +135,12 @@ def compile_loops(config: CampaignConfig, timeout_s: float = 900.0) -> int:
 
     Raises
     ------
-    TrialError : the model is the user's CoLM, the process failed, or it took too long.
+    TrialError : the process failed, or it took too long.
     """
-    if not config.model.runs_here:
-        raise TrialError("the model is an external program, which has no loops to compile")
-    short = _shortened(config.model_dump(mode="json"), config.time)
-    cells = config.grid.n_lat * config.grid.n_lon
-    if config.case is None and cells > _SMALL:
-        short["grid"] |= _coarser(config.grid, cells, _SMALL / CELLS_AT_ONCE)
+    short = _shortened(plain, clock)
+    cells = 0 if grid is None else grid.n_lat * grid.n_lon
+    if grid is not None and cells > _SMALL:
+        short["grid"] |= _coarser(grid, cells, _SMALL / CELLS_AT_ONCE)
     return int(_run(short, timeout_s, of_campaign=True)["compiled"])
 
 

@@ -48,10 +48,13 @@ def command(
         configs = {str(file): load_config(file, parse_overrides(overrides))}
     console = Console()
     for name, config in configs.items():
+        if not config.model.runs_here:
+            raise ConfigError(f"{name}: its model is an external program, which has no loops to compile.")
         begin = time.perf_counter()
         try:
             with Console(stderr=True).status(f"compiling the loops of {name}"):
-                number = compile_loops(config)
+                grid = config.grid if config.case is None else None
+                number = compile_loops(config.model_dump(mode="json"), config.time, grid)
         except TrialError as error:
             raise ConfigError(str(error)) from error
         took = f"{number} compiled" if number else "all are compiled"
