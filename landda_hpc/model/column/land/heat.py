@@ -2,8 +2,8 @@
 
 Soil conductivity follows Johansen (1975) in the form of Farouki (1981): the Kersten number interpolates between dry
 and saturated values. Snow conductivity follows Jordan (1991). Diffusion is Crank-Nicolson between layers and implicit
-in the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6); the effective top layer is thinner (C_a = 0.34), so
-that it follows the surface temperature.
+in the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6); the effective top layer of snow is thinner
+(C_a = 0.34), so that it follows the surface temperature.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def snow_thermal(top: int, tile: Record) -> None:
 def conductances(top: int, tile: Record) -> None:
     """Compute the conductance between layers and the effective heat capacity of the top layer.
 
-    Snow too thin for its own layer adds its capacity to the soil below.
+    Snow too thin for its own layer adds its capacity to the soil below. Without snow layers the whole top layer of the
+    soil counts; CLM and CoLM make it thinner there, too.
     """
     for k in range(top, N_SLOT - 1):
         # From the node of layer k to the interface, and from there to the next node, m.
@@ -108,15 +109,12 @@ def conductances(top: int, tile: Record) -> None:
         upper, lower = tile.conductivity[k], tile.conductivity[k + 1]
         tile.conductance[k] = upper * lower / (above * lower + below * upper)
     tile.conductance[N_SLOT - 1] = 0.0
-    if top == N_SNOW:
-        if tile.snow_mass > 0.0:
-            tile.heat_capacity[top] += HEAT_ICE * tile.snow_mass
-        node = SOIL_Z[0]
-        next_node = SOIL_Z[1]
-    else:
+    if top < N_SNOW:
         node = 0.5 * tile.thickness[top]
         next_node = tile.thickness[top] + (0.5 * tile.thickness[top + 1] if top + 1 < N_SNOW else SOIL_Z[0])
-    tile.heat_capacity[top] *= min(1.0, 0.5 * (node + SURFACE_SHARE * next_node) / tile.thickness[top])
+        tile.heat_capacity[top] *= min(1.0, 0.5 * (node + SURFACE_SHARE * next_node) / tile.thickness[top])
+    elif tile.snow_mass > 0.0:
+        tile.heat_capacity[top] += HEAT_ICE * tile.snow_mass
 
 
 @compiled()
