@@ -1,4 +1,4 @@
-"""Readers and writers of external and own file formats, one sub-package per kind; they make no policy.
+"""Readers and writers of external and own file formats, one sub-package per kind; no decisions about their use.
 
 ``cf`` holds code shared by all netCDF readers. A gridded soil-moisture product is a
 ``products.product.Product`` that a section in ``products.entries`` builds; its files open as a ``ProductFile``,

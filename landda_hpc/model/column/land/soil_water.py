@@ -30,7 +30,7 @@ def load_soil(column: Record, tile: Record) -> None:
 
 @compiled()
 def reload_soil(column: Record, tile: Record) -> None:
-    """Load the layers again if freezing or melting has changed liquid water since ``load_soil``; ice in any case."""
+    """Load ice, and also liquid water if freezing or melting has changed it since ``load_soil``."""
     water = tile.water
     is_same = True
     for j in range(N_SOIL):
