@@ -26,6 +26,11 @@ class FrameBlock(Protocol):
         ...
 
     @property
+    def coefficients(self) -> slice:
+        """Position of the wedge in a coefficient array."""
+        ...
+
+    @property
     def variances(self) -> slice:
         """Position of the wedge in a variance or gain array."""
         ...

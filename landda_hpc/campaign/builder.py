@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from landda_hpc.analysis.ensemble.layers import LayerRegression
+from landda_hpc.analysis.ensemble.protocol import EnsembleMethod
 from landda_hpc.analysis.layers import LayeredMethod
 from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.campaign.cell_exchange import TileExchange
+from landda_hpc.campaign.ensembles import EnsembleUpdate, water_bounds
 from landda_hpc.campaign.increments import (
     AnalysisOfObservedDepth,
     AnalysisOfUpperLayers,
     ImageAnalysis,
     RunMemory,
     RunUpdate,
+    Update,
     VerticalSpreading,
     make_drift,
     make_vertical_spreading,
@@ -29,15 +32,16 @@ from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedul
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper
 from landda_hpc.campaign.series_recorder import SeriesRecorder
-from landda_hpc.config import CampaignConfig, Run, TimeConfig
+from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
-from landda_hpc.methods.base.assembly import make_method
+from landda_hpc.methods.base.assembly import make_ensemble_method, make_method
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -88,24 +92,12 @@ def build_parts(
     config, domain, world, folder = base.config, base.domain, base.world, base.folder
     inventory = inventory or Inventory(folder.path)
     traffic = RootTraffic(world, domain.layout)
-    updates: dict[str, RunUpdate] = {}
+    updates: dict[str, Update] = {}
     memories: dict[str, MethodMemory] = {}
     with together(world, "making the analysis methods"):
         for run in config.runs:
-            method = None
-            if traffic.root_group is not None:
-                method = make_method(
-                    run,
-                    domain.grid,
-                    traffic.root_group,
-                    config.seed,
-                    config.data_root,
-                    has_referee=config.referee is not None,
-                )
-            updates[run.name] = update = _update(
-                run, domain, world.rank, method, config.time, config.observations.depth_m, config.data_root
-            )
-            remembering = method if isinstance(method, MethodMemory) else None
+            update, remembering = _update(base, run, traffic)
+            updates[run.name] = update
             if traffic.is_root and (remembering is not None or update.drift is not None):
                 memories[run.name] = RunMemory(remembering, update.drift)
     observations, referee = _observations(base, memories), _referee(base, memories)
@@ -150,24 +142,34 @@ def build_parts(
     )
 
 
-def _update(
-    run: Run,
-    domain: Domain,
-    rank: int,
-    method: AnalysisMethod | None,
-    clock: TimeConfig,
-    depth_m: tuple[float, float],
-    data_root: Path,
-) -> RunUpdate:
-    """The update of a run by observations on this rank. Local."""
-    return RunUpdate(
-        domain=domain,
-        spreading=make_vertical_spreading(run, domain, rank, depth_m, data_root),
-        drift_spreading=VerticalSpreading(domain.observed_weights > 0.0),
-        analysis=None if method is None else _analysis(run, method, domain),
-        drift=make_drift(run, clock, len(domain.cells)),
-        listener=method if isinstance(method, HearsIncrements) else None,
-    )
+def _update(base: Foundation, run: Run, traffic: RootTraffic) -> tuple[Update, MethodMemory | None]:
+    """The update of a run by observations on this rank, and its method's memory, if it has one. Local."""
+    config, domain, root_group = base.config, base.domain, traffic.root_group
+    method: AnalysisMethod | None = None
+    of_ensemble: EnsembleMethod | None = None
+    if root_group is not None:
+        given = run, domain.grid, root_group, config.seed, config.data_root
+        has_referee = config.referee is not None
+        if run.ensemble is None:
+            method = make_method(*given, has_referee=has_referee)
+        else:
+            of_ensemble = make_ensemble_method(*given, has_referee=has_referee)
+    used = method or of_ensemble
+    listener = used if isinstance(used, HearsIncrements) else None
+    memory = used if isinstance(used, MethodMemory) else None
+    drift = make_drift(run, config.time, len(domain.cells))
+    common = domain, VerticalSpreading(domain.observed_weights > 0.0), drift, listener, run.assimilates
+    cells = domain.layout.cells_of(base.world.rank) if run.ensemble is None else traffic.owned
+    depth_m = config.observations.depth_m
+    spreading = make_vertical_spreading(run, domain, cells, depth_m, config.data_root)
+    if run.ensemble is not None:
+        regression: LayerRegression | None = None
+        if root_group is not None and run.members_smoothing_km is not None:
+            members = MemberReduction(root_group, run.ensemble.members)
+            regression = LayerRegression(domain.grid, run.members_smoothing_km, members)
+        bounds = water_bounds(domain.tiles, cells)
+        return EnsembleUpdate(*common, regression or spreading, bounds, of_ensemble), memory
+    return RunUpdate(*common, spreading, None if method is None else _analysis(run, method, domain)), memory
 
 
 def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis:

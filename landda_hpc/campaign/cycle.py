@@ -14,6 +14,7 @@ from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
+from landda_hpc.instances.instance import by_run
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -52,6 +53,7 @@ class Campaign:
         self.parts, self.cycle = parts, cycle
         self.config, self.domain, self.folder = parts.config, parts.domain, parts.folder
         self._world, self._instances, self._schedule = parts.world, parts.instances, parts.schedule
+        self._by_run = by_run(parts.instances)
         self._clock = StepClock()
         self._saved: str | None = None
 
@@ -110,20 +112,21 @@ class Campaign:
             if self._schedule.may_be_analysed(number):
                 images.referee = self._observe(self.parts.referee, images, surface)
         if self._is_analysed(number, images):
-            for instance in (i for i in self._instances if i.assimilates):
-                update = parts.updates[instance.name]
+            for name, update in parts.updates.items():
+                if not update.assimilates:
+                    continue
                 with clock("analyse"):
-                    analysis = update.analyse(images.background[instance.name], images.observation, end, images.referee)
-                    update.learn_drift(analysis, images.observation, end)
+                    found = update.analyse(images.rows_of(name), images.observation, end, images.referee)
                 with clock("distribute"):
-                    ledger = parts.exchange.distribute(instance, update.increments(analysis), update.spreading)
-                    images.analysis[instance.name] = parts.exchange.gather_means(instance)
-                    update.report_increment(images.background[instance.name], images.analysis[instance.name])
-                if analysis is not None and ledger is not None:
-                    analyses[instance.name], accounts[instance.name] = analysis, ledger
+                    ledger = update.distribute(self._by_run[name], found, parts.exchange)
+                    images.put("analysis", name, parts.exchange.gather_means(self._by_run[name]))
+                    update.report_increment(images.background[name], images.analysis[name])
+                if found is not None and ledger is not None:
+                    analyses[name], accounts[name] = found.analysis, ledger
         with clock("diagnostics"):
             if parts.series is not None:
                 parts.series.record(number, end, self._instances, rain)
+            parts.exchange.score_members(images)
             with together(self._world, f"recording cycle {number}"):
                 if parts.recorder is None:
                     return ""
@@ -138,14 +141,13 @@ class Campaign:
         observed depth describes errors, not drifts.
         """
         accounts: dict[str, FloatArray] = {}
-        for instance in self._instances:
-            update = self.parts.updates.get(instance.name)
-            if update is None or update.drift is None:
+        for name, update in self.parts.updates.items():
+            if update.drift is None:
                 continue
             correction = update.drift.correction(time)[:, None]
-            ledger = self.parts.exchange.distribute(instance, correction, update.drift_spreading)
+            ledger = self.parts.exchange.distribute(self._by_run[name], correction, update.drift_spreading)
             if ledger is not None:
-                accounts[instance.name] = ledger
+                accounts[name] = ledger
         return accounts
 
     def _show_backgrounds(self, time: datetime) -> None:
@@ -156,8 +158,8 @@ class Campaign:
 
     def _gather_backgrounds(self, time: datetime) -> CycleImages:
         images = CycleImages(time)
-        for instance in self._instances:
-            images.background[instance.name] = self.parts.exchange.gather_means(instance)
+        for name, members in self._by_run.items():
+            images.put("background", name, self.parts.exchange.gather_means(members))
         return images
 
     def _gather_surface(self) -> FloatArray | None:

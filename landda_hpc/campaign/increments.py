@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +16,11 @@ from landda_hpc.analysis.layers import LayeredMethod, analyse_separately
 from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
+from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import Run, TimeConfig
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.regridding.depth import observe
 
@@ -61,12 +64,13 @@ class VerticalSpreading:
 
 
 def make_vertical_spreading(
-    run: Run, domain: Domain, rank: int, depth_m: tuple[float, float], data_root: Path
+    run: Run, domain: Domain, cells: slice, depth_m: tuple[float, float], data_root: Path
 ) -> VerticalSpreading:
-    """Create the vertical spreading of a run's increments on this rank. Local: no communication.
+    """Create the vertical spreading of a run's increments in some cells. Local: no communication.
 
     Parameters
     ----------
+    cells : land cells, such as those of this rank.
     depth_m : the observed depth.
     data_root : folder of the file of slopes.
 
@@ -85,7 +89,7 @@ def make_vertical_spreading(
         regression = built_in_regression(domain.grid, depth_m)
     else:
         regression = read_regression(data_root / run.slopes.file, domain.grid, depth_m)
-    cell = domain.cells.cell[domain.layout.cells_of(rank)]
+    cell = domain.cells.cell[cells]
     slopes = regression.complete.reshape(N_SOIL, -1)[:, cell].T
     factors = layer_factors(slopes, domain.observed_weights > 0.0, run.slopes.share)
     return VerticalSpreading(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors), upper_weights)
@@ -142,7 +146,9 @@ class AnalysisOfObservedDepth:
         self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: ImageObservation | None = None
     ) -> Analysis:
         """See ``ImageAnalysis``."""
-        return self.method.analyse(_pair(self.domain, self.domain.columns.observed(rows), observation, time, referee))
+        return self.method.analyse(
+            image_pair(self.domain, self.domain.columns.observed(rows), observation, time, referee)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,17 +168,18 @@ class AnalysisOfUpperLayers:
     ) -> Analysis:
         """See ``ImageAnalysis``."""
         theta = self.domain.columns.soil(rows).T[: self.n_layers]
-        pairs = [_pair(self.domain, layer, observation, time) for layer in theta]
+        pairs = [image_pair(self.domain, layer, observation, time) for layer in theta]
         return analyse_separately(self.method, pairs, self.domain.observed_weights[: self.n_layers])
 
 
-def _pair(
+def image_pair(
     domain: Domain,
     background: FloatArray,
     observation: ImageObservation,
     time: datetime,
     referee: ImageObservation | None = None,
 ) -> ImagePair:
+    """Background, from cell means of the observed depth (n_cells,), and observation as images. Local."""
     return ImagePair(
         background=domain.cells.to_image(background),
         observation=observation.values,
@@ -183,54 +190,91 @@ def _pair(
     )
 
 
+class Distribution(Protocol):
+    """Adds increments from the roots to the tiles of all ranks."""
+
+    def distribute(
+        self, instances: Sequence[Instance], increments: FloatArray | None, spreading: VerticalSpreading
+    ) -> FloatArray | None:
+        """Add the same increments to one state or to all members; the mean water ledger, (n_cells, 5), on roots.
+
+        Collective.
+
+        Parameters
+        ----------
+        increments : m3 m-3, (n_cells, n_increments), the same on every root; ignored elsewhere.
+        spreading : vertical spreading to the soil layers of this rank's cells.
+        """
+        ...
+
+    def distribute_members(self, instances: Sequence[Instance], increments: FloatArray | None) -> FloatArray | None:
+        """Add its own increments to every member; the mean water ledger, (n_cells, 5), on roots. Collective.
+
+        Parameters
+        ----------
+        increments : of all layers in the root's own cells, m3 m-3, (n_members, n_owned, n_soil); ignored elsewhere.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class RunUpdate:
+class Analysed:
+    """Result of an update on one root.
+
+    Attributes
+    ----------
+    analysis : of the run, or of the mean of its ensemble.
+    increments : m3 m-3: (n_cells, n_increments) of a run with one state; (n_members, n_owned, n_soil) of an ensemble.
+    """
+
+    analysis: Analysis
+    increments: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Update(ABC):
     """Update of a run by an observation.
 
     Attributes
     ----------
     domain : of the campaign.
-    spreading : vertical spreading of analysis increments, on this rank.
     drift_spreading : vertical spreading of the drift correction, to the layers that overlap the observed depth.
-    analysis : on roots; None elsewhere, and for a run without analyses.
     drift : drift estimation; None without one.
     listener : the method, on roots, if it asks for the increments that the model received; else None.
+    assimilates : whether the run has analyses.
     """
 
     domain: Domain
-    spreading: VerticalSpreading
     drift_spreading: VerticalSpreading
-    analysis: ImageAnalysis | None = None
-    drift: DriftMemory | None = None
-    listener: HearsIncrements | None = None
+    drift: DriftMemory | None
+    listener: HearsIncrements | None
+    assimilates: bool
 
+    @abstractmethod
     def analyse(
         self,
-        rows: FloatArray | None,
+        rows: RunRows | None,
         observation: ImageObservation | None,
         time: datetime,
         referee: ImageObservation | None = None,
-    ) -> Analysis | None:
-        """Analyse cell means; None outside the root group. Collective over the root group.
+    ) -> Analysed | None:
+        """Analyse cell means, and learn the drift; None outside the root group. Collective over the root group.
 
         Parameters
         ----------
-        rows : backgrounds, (n_cells, n_columns), m3 m-3; None on ranks that are not roots.
+        rows : backgrounds; None on ranks that are not roots.
         observation, referee : the same on every root; None on other ranks, or without one.
         """
-        if self.analysis is None or rows is None or observation is None:
-            return None
-        return self.analysis(rows, observation, time, referee)
 
-    def increments(self, analysis: Analysis | None) -> FloatArray | None:
-        """Increments of an analysis, (n_cells, n_increments), m3 m-3; None without one. Local."""
-        if analysis is None:
-            return None
-        return np.stack([self.domain.cells.from_image(part.increment) for part in analysis.parts], axis=1)
+    @abstractmethod
+    def distribute(
+        self, instances: Sequence[Instance], found: Analysed | None, exchange: Distribution
+    ) -> FloatArray | None:
+        """Add the increments to the model; the water ledger, (n_cells, 5), on roots. Collective."""
 
-    def learn_drift(self, analysis: Analysis | None, observation: ImageObservation | None, time: datetime) -> None:
+    def learn_drift(self, analysis: Analysis, observation: ImageObservation, time: datetime) -> None:
         """Update the drift estimate from an analysis, in observed cells. Local: roots."""
-        if self.drift is not None and analysis is not None and observation is not None:
+        if self.drift is not None:
             observed = np.isfinite(self.domain.cells.from_image(observation.values))
             self.drift.learn(time, self.domain.cells.from_image(analysis.increment), observed)
 
@@ -245,3 +289,38 @@ class RunUpdate:
             columns, cells = self.domain.columns, self.domain.cells
             received = cells.to_image(columns.observed(after) - columns.observed(before), fill=0.0)
             self.listener.applied(np.where(self.domain.is_soil, received, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class RunUpdate(Update):
+    """Update of a run with one state.
+
+    Attributes
+    ----------
+    spreading : vertical spreading of analysis increments, on this rank.
+    analysis : on roots; None elsewhere, and for a run without analyses.
+    """
+
+    spreading: VerticalSpreading
+    analysis: ImageAnalysis | None = None
+
+    def analyse(
+        self,
+        rows: RunRows | None,
+        observation: ImageObservation | None,
+        time: datetime,
+        referee: ImageObservation | None = None,
+    ) -> Analysed | None:
+        """See ``Update.analyse``."""
+        if self.analysis is None or rows is None or observation is None:
+            return None
+        analysis = self.analysis(rows.mean, observation, time, referee)
+        self.learn_drift(analysis, observation, time)
+        increments = [self.domain.cells.from_image(part.increment) for part in analysis.parts]
+        return Analysed(analysis, np.stack(increments, axis=1))
+
+    def distribute(
+        self, instances: Sequence[Instance], found: Analysed | None, exchange: Distribution
+    ) -> FloatArray | None:
+        """See ``Update.distribute``."""
+        return exchange.distribute(instances, None if found is None else found.increments, self.spreading)

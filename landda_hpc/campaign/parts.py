@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from landda_hpc.analysis.protocol import Analysis
-from landda_hpc.campaign.increments import RunUpdate, VerticalSpreading
+from landda_hpc.campaign.increments import Distribution, Update
 from landda_hpc.campaign.recorder import CycleImages
+from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import CampaignConfig, TimeConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain
@@ -54,11 +55,15 @@ class Schedule:
         return (cycle * self.time.cycle_hours) % self.checkpoint_hours == 0 or cycle == self.time.n_cycles
 
 
-class CellExchange(Protocol):
+class CellExchange(Distribution, Protocol):
     """Traffic between the tiles of all ranks and the cell means on the roots."""
 
-    def gather_means(self, instance: Instance) -> FloatArray | None:
-        """Cell means of an instance, (n_cells, n_columns), on roots; None elsewhere. Collective."""
+    def gather_means(self, instances: Sequence[Instance]) -> RunRows | None:
+        """Cell means of a run or of the members of its ensemble, on roots; None elsewhere. Collective."""
+        ...
+
+    def score_members(self, images: CycleImages) -> None:
+        """Compute the CRPS of every ensemble against the nature run, if there is one. Collective over the roots."""
         ...
 
     def gather_surface(self, instance: Instance) -> FloatArray | None:
@@ -67,18 +72,6 @@ class CellExchange(Protocol):
 
     def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
         """The observation of rank 0 on every root; None elsewhere. Collective."""
-        ...
-
-    def distribute(
-        self, instance: Instance, increments: FloatArray | None, spreading: VerticalSpreading
-    ) -> FloatArray | None:
-        """Add increments to the tiles; return the water ledger, (n_cells, 5), on roots. Collective.
-
-        Parameters
-        ----------
-        increments : m3 m-3, (n_cells, n_increments), the same on every root; ignored elsewhere.
-        spreading : vertical spreading to the soil layers of this rank's cells.
-        """
         ...
 
 
@@ -169,7 +162,7 @@ class CampaignParts:
     models: ModelSystem
     instances: list[Instance]
     exchange: CellExchange
-    updates: Mapping[str, RunUpdate]
+    updates: Mapping[str, Update]
     keeper: StateKeeper
     gathers_surface: bool = False
     observations: ObservationStep | None = None

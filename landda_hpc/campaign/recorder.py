@@ -8,23 +8,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
+from landda_hpc.analysis.ensemble.errors import OBSERVATION_STD
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
+from landda_hpc.campaign.ensemble_records import EnsembleRecords
+from landda_hpc.campaign.run_rows import MemberRows, RunRows
 from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Run, TimeConfig, VerificationConfig
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.evaluation.innovations_by_scale import WARNS_AFTER, InnovationsByScale, implausible_errors
 from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.instances.instance import NATURE
 from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
-from landda_hpc.storage.image_files import Provenance, layer_innovation_name, write_image
+from landda_hpc.storage.image_files import Provenance, layer_innovation_name, member_image_name, write_image
 from landda_hpc.storage.record_inventory import Inventory
 from landda_hpc.verification.statistics.scores import score
 from landda_hpc.verification.tables.score_records import (
@@ -40,15 +44,19 @@ logger = logging.getLogger(__name__)
 step_log = logging.getLogger("landda_hpc.steps")
 
 
+Stage = Literal["background", "analysis"]
+
+
 @dataclass(eq=False)
 class CycleImages:
-    """Cell means of every instance at one time, on roots (None elsewhere).
+    """Cell means of every run at one time, on roots (None elsewhere).
 
     Attributes
     ----------
     time : valid time.
-    background, analysis : by instance, before and after the analysis; shape (n_cells, n_columns), see ``Columns``;
-        m3 m-3, NaN without updatable soil.
+    background, analysis : by run, before and after the analysis; of the mean of an ensemble; shape (n_cells,
+        n_columns), see ``Columns``; m3 m-3, NaN without updatable soil.
+    members : members of the ensembles, by stage, 'background' or 'analysis', and run.
     observation : after quality control; None without one.
     referee : observation that is not assimilated but determines gains, after quality control; None without one.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
@@ -57,9 +65,22 @@ class CycleImages:
     time: datetime
     background: dict[str, FloatArray | None] = field(default_factory=dict)
     analysis: dict[str, FloatArray | None] = field(default_factory=dict)
+    members: dict[tuple[Stage, str], MemberRows] = field(default_factory=dict)
     observation: ImageObservation | None = None
     referee: ImageObservation | None = None
     other_layers: dict[str, FloatArray] = field(default_factory=dict)
+
+    def put(self, stage: Stage, name: str, rows: RunRows | None) -> None:
+        """Keep the cell means of a run; None on ranks that are not roots."""
+        target = self.background if stage == "background" else self.analysis
+        target[name] = None if rows is None else rows.mean
+        if rows is not None and rows.members is not None:
+            self.members[stage, name] = rows.members
+
+    def rows_of(self, name: str) -> RunRows | None:
+        """The background of a run; None on ranks that are not roots."""
+        mean = self.background[name]
+        return None if mean is None else RunRows(mean, self.members.get(("background", name)))
 
     def rows(self, stage: str, name: str) -> FloatArray | None:
         return (self.analysis if stage == "analysis" else self.background).get(name)
@@ -124,6 +145,7 @@ class Recorder:
         self._is_scored = domain.cells.from_mask(domain.is_scored)
         self._profile_cells = profile_cells(domain, settings.output.profiles)
         self._by_scale = InnovationsByScale(settings.runs, domain.grid)
+        self._ensembles = EnsembleRecords(domain, settings.seed, self._is_scored)
         self._n_analysed = 0
         self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
@@ -141,6 +163,7 @@ class Recorder:
         self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
         self._append("cycles", cycle, lines)
+        self._record_ensembles(cycle, images, analyses, lines)
         for name, analysis in analyses.items():
             for text in (text for part in (analysis, *analysis.layers) for text in part.warnings):
                 logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), name, text)
@@ -181,11 +204,36 @@ class Recorder:
     def _append(self, name: RecordName, cycle: int, records: list[dict[str, Any]]) -> None:
         self._inventory.appended(name, cycle, self._folder.append_records(name, records))
 
+    # ------------------------------------------------------------------ ensembles
+
+    def _record_ensembles(
+        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis], lines: list[dict[str, Any]]
+    ) -> None:
+        """Append the records of all ensembles, and warn of those that may have diverged."""
+        records, time = [], images.time
+        truth, observation = images.background.get(NATURE), images.observation
+        observed = None if observation is None else self._domain.cells.from_image(observation.values)
+        for (stage, name), members in images.members.items():
+            mean = images.rows(stage, name)
+            assert mean is not None, "rank 0 is a root and holds all rows"
+            std = analyses[name].diagnostics.get(OBSERVATION_STD) if name in analyses else None
+            shown = "forecast" if stage == "background" and name not in analyses else stage
+            labels = {"cycle": cycle, "time": time.isoformat(), "run": name, "stage": shown}
+            known = std if isinstance(std, float) else None
+            records.append(self._ensembles.of_stage(mean, members, truth, observed, known, labels))
+        if records:
+            self._append("ensembles", cycle, records)
+        if self._n_analysed >= WARNS_AFTER:
+            for line in lines:
+                if ("background", line["run"]) in images.members and line["run"] in analyses:
+                    for warning in self._ensembles.divergence(time, line, analyses[line["run"]]):
+                        logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), line["run"], warning)
+
     # ------------------------------------------------------------------ scores
 
     def _scores(self, cycle: int, images: CycleImages, analyses: dict[str, Analysis]) -> Iterator[ScoreRecord]:
         window = "assimilation" if cycle <= self._settings.time.n_analyses else "forecast"
-        truth = images.background.get("nature")
+        truth = images.background.get(NATURE)
         for run in self._runs:
             stages = ("background", "analysis") if run.name in analyses else ("forecast",)
             for stage in stages:
@@ -339,7 +387,7 @@ class Recorder:
         wanted = set(self._output.fields)
         # Every file of a run has the same variables; variables that do not exist at this time are missing everywhere.
         fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
-        background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
+        background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get(NATURE)
         if background is not None:
             is_analysed = run in analyses
             if is_analysed and "background" in wanted:
@@ -351,7 +399,7 @@ class Recorder:
             if analysis is not None and "increment" in wanted:
                 # The increment that reached the soil; the requested one is in the water ledger of cycles.jsonl.
                 fields["increment"] = self._image(analysis) - self._image(background)
-            spread = analyses[run].spread if is_analysed else None
+            spread = analyses[run].spread if is_analysed else self._free_spread(run, images)
             if spread is not None and "spread" in wanted:
                 fields["spread"] = spread
             if images.observation is not None:
@@ -365,6 +413,7 @@ class Recorder:
                         fields[layer_innovation_name(k)] = observed - self._domain.cells.to_image(theta)
         if truth is not None and "truth" in wanted:
             fields["truth"] = self._image(truth)
+        fields |= self._shown_members(run, images)
         if fields:
             path = write_image(
                 self._folder.images,
@@ -385,16 +434,32 @@ class Recorder:
             written += write_layers(images_folder, depths_m, self._domain, run, time, state, truth, provenance)
         return written
 
+    def _free_spread(self, run: str, images: CycleImages) -> FloatArray | None:
+        """Spread of an ensemble without an analysis at this time; None for a run with one state."""
+        members = images.members.get(("background", run))
+        return None if members is None else self._image(members.spread)
+
     def _names_of_images(self, run: Run) -> tuple[str, ...]:
         """Variables of the run's image files, in their order."""
         wanted = set(self._output.fields)
         names = ["background"] if run.assimilates and "background" in wanted else []
         names += ["forecast"] if wanted & {"background", "analysis"} else []
-        names += [name for name in ("analysis", "increment", "spread") if run.assimilates and name in wanted]
+        names += [name for name in ("analysis", "increment") if run.assimilates and name in wanted]
+        names += ["spread"] if (run.assimilates or run.ensemble) and "spread" in wanted else []
         names += [name for name in ("observation", "innovation") if name in wanted]
         if "innovation_layers" in wanted:
             names += [layer_innovation_name(k) for k in range(1, N_UPPER + 1)]
-        return (*names, "truth") if "truth" in wanted and self._settings.has_nature else tuple(names)
+        names += ["truth"] if "truth" in wanted and self._settings.has_nature else []
+        return (*names, *(member_image_name(m) for m in (run.ensemble.shown if run.ensemble else ())))
+
+    def _shown_members(self, run: str, images: CycleImages) -> dict[str, FloatArray]:
+        """Images of the chosen members of an ensemble, from which their forecasts continue."""
+        members = images.members.get(("analysis", run)) or images.members.get(("background", run))
+        shown = next((r.ensemble.shown for r in self._runs if r.name == run and r.ensemble), ())
+        if members is None:
+            return {}
+        to_image = self._domain.cells.to_image
+        return {member_image_name(m): to_image(members.observed[m - 1]) for m in shown}
 
     def _image(self, rows: FloatArray) -> FloatArray:
         """The observed depth as an image."""

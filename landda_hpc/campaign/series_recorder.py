@@ -7,11 +7,12 @@ from datetime import datetime
 
 import numpy as np
 
+from landda_hpc.analysis.ensemble.protocol import ordered_mean
 from landda_hpc.config import SeriesConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.instance import Instance, by_run
 from landda_hpc.io.provenance import software
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
@@ -66,7 +67,7 @@ class SeriesRecorder:
                 self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
 
     def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
-        """Record every instance at the end of a cycle. Collective over the world.
+        """Record every run at the end of a cycle; of an ensemble its mean. Collective over the world.
 
         Parameters
         ----------
@@ -74,14 +75,17 @@ class SeriesRecorder:
         rain : of the cycle, by instance that this rank holds, kg m-2, (n_tile,).
         """
         layers, n_depths = self._n_layers, len(self._domain.depth_names)
-        for instance in instances:
-            rows = self._traffic.gather(instance.index, self._rows(instance, rain), layers + n_depths + 2)
-            with together(self._world, f"recording {instance.name} at {time}"):
+        for name, members in by_run(instances).items():
+            # Of an ensemble the mean over the members, added in order.
+            collected = [self._traffic.collect(i.index, self._rows(i, rain), layers + n_depths + 2) for i in members]
+            owned = [part for part in collected if part is not None]
+            rows = self._traffic.share(ordered_mean(np.stack(owned)) if owned else None)
+            with together(self._world, f"recording {name} at {time}"):
                 if self._writer is not None:
                     assert rows is not None, "rank 0 is a root and holds all rows"
                     values = np.ascontiguousarray(rows.T, dtype=np.float32)
                     parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
-                    path, day = self._writer.add(instance.name, time, SeriesSlice(*parts))
+                    path, day = self._writer.add(name, time, SeriesSlice(*parts))
                     self._inventory.wrote_day(path, time.date(), DayMark(cycle, len(day), day_digest(day)))
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:

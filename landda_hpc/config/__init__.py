@@ -11,6 +11,7 @@ from landda_hpc.config.campaign import CampaignConfig
 from landda_hpc.config.deprecated import current
 from landda_hpc.config.documents import parse_json, parse_yaml, read_document, read_text, shorten
 from landda_hpc.config.domain import CaseConfig, GridConfig, RegionConfig, RegionStd, TilesConfig, TimeConfig
+from landda_hpc.config.ensemble import EnsembleConfig, ForcingPerturbationConfig, PerturbationConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig, NetcdfForcing
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.model import MODELS, AnyModel, ColmModelConfig, ColumnModelConfig, Model
@@ -57,7 +58,6 @@ from landda_hpc.config.runs import (
     AssimilatingRun,
     DriftConfig,
     OverlapDepth,
-    PerturbationConfig,
     RegressionDepth,
     Run,
 )
@@ -90,9 +90,11 @@ __all__ = [
     "ColumnModelConfig",
     "ConstantErrors",
     "DriftConfig",
+    "EnsembleConfig",
     "FileObservations",
     "Forcing",
     "ForcingConfig",
+    "ForcingPerturbationConfig",
     "FrameConfig",
     "GridConfig",
     "InnovationCheck",

@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
 from landda_hpc.config.model import MODELS, Model
 from landda_hpc.config.observations import AnyEntry, Observations, ObservationUse, Referee
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
-from landda_hpc.config.problems import problems_of
-from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
+from landda_hpc.config.runs import METHODS, Run
 from landda_hpc.config.section import THINNEST_M, Section, Word
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import VerificationConfig
@@ -25,7 +24,10 @@ from landda_hpc.fourier import FourierName
 from landda_hpc.variables import STATE_OF_PHYSICS
 
 MAX_RUNS = 2000
-"""Largest number of runs of a campaign, members of ensembles included."""
+"""Largest number of runs of a campaign."""
+
+MAX_INSTANCES = 4000
+"""Largest number of model states of a campaign: runs, and members of ensembles."""
 
 
 class CampaignConfig(Section):
@@ -76,35 +78,6 @@ class CampaignConfig(Section):
     output: OutputConfig = Field(default_factory=OutputConfig)
     verification: VerificationConfig = Field(default_factory=VerificationConfig)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _spread_ensembles(cls, raw: Any) -> Any:
-        """Replace a run with the key 'ensemble' by its members, each with its own name and perturbation."""
-        if not isinstance(raw, dict) or not isinstance(raw.get("runs"), list | tuple):
-            return raw
-        runs: list[Any] = []
-        if len(raw["runs"]) > MAX_RUNS:
-            raise ValueError(f"runs: {len(raw['runs'])}; expected at most {MAX_RUNS}")
-        for place, run in enumerate(raw["runs"]):
-            if not isinstance(run, dict) or run.get("ensemble") is None:
-                runs.append(run)
-                continue
-            try:
-                ensemble = EnsembleConfig.model_validate(run["ensemble"])
-            except ValidationError as error:
-                lines = problems_of(error, EnsembleConfig)
-                raise ValueError("\n".join(f"runs.{place}.ensemble.{line}" for line in lines)) from error
-            if len(runs) + ensemble.members > MAX_RUNS:
-                raise ValueError(f"runs.{place}.ensemble.members: more than {MAX_RUNS} runs in all")
-            common = {key: value for key, value in run.items() if key != "ensemble"}
-            name = common.get("name", common.get("method", "control"))
-            spread = ensemble.model_dump(exclude={"members", "member"})
-            runs += [
-                {**common, "name": f"{name}_{number:03d}", "perturbation": {"member": number, **spread}}
-                for number in range(1, ensemble.members + 1)
-            ]
-        return {**raw, "runs": runs}
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = self._problems_of_model()
@@ -114,6 +87,7 @@ class CampaignConfig(Section):
             problems.append(f"runs: {_some(twice)} is the name of several runs: give each run a different name")
         if "nature" in names:
             problems.append("'nature' is the name of the nature run: choose another name for the run")
+        problems += self._ensemble_problems()
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
         assimilated = self.observations.catalogue_entry
@@ -182,6 +156,35 @@ class CampaignConfig(Section):
                 f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
                 f"run has the weather of the files, too; set it to 1.0"
             )
+        return problems
+
+    def _ensemble_problems(self) -> list[str]:
+        """Conflicts between the members of ensembles and the other runs and sections."""
+        instances = [name for run in self.runs for name in run.instance_names]
+        problems = []
+        if len(instances) > MAX_INSTANCES:
+            problems.append(
+                f"runs: {len(instances)} model states in all, with those of ensemble.members; expected at most "
+                f"{MAX_INSTANCES}"
+            )
+        count = Counter(dict.fromkeys((run.name for run in self.runs), 1))
+        count.update(name for run in self.runs if run.ensemble is not None for name in run.instance_names)
+        twice = [name for name, number in count.items() if number > 1]
+        if twice:
+            problems.append(f"runs: {_some(twice)} names a run and a member: give the run another name")
+        for run in self.runs:
+            given = run.ensemble or run.perturbation
+            if given is not None and not self.model.runs_here:
+                for key, value in (("forcing", given.forcing), ("parameters", any(given.parameters.sigmas.values()))):
+                    if value:
+                        keys = "ensemble" if run.ensemble is not None else "perturbation"
+                        problems.append(
+                            f"run '{run.name}': {keys}.{key} perturbs the embedded model only; with CoLM perturb "
+                            f"rain (log_rain_sigma) and initial soil water (wetness_sigma)"
+                            + (" and set forcing: null" if key == "forcing" else "")
+                        )
+            if run.ensemble is not None and run.perturbation is not None:
+                problems.append(f"run '{run.name}': give either 'ensemble' or 'perturbation', not both")
         return problems
 
     def _referee_problems(self) -> list[str]:
@@ -265,7 +268,7 @@ class CampaignConfig(Section):
     @property
     def instance_names(self) -> tuple[str, ...]:
         """Model instances of the campaign: the nature run first, if there is one."""
-        return (("nature",) if self.twin else ()) + tuple(run.name for run in self.runs)
+        return (("nature",) if self.twin else ()) + tuple(n for run in self.runs for n in run.instance_names)
 
 
 def _some(found: Sequence[str | datetime]) -> str:

@@ -13,7 +13,11 @@ from landda_hpc.config.section import Count, Latitude, Longitude, Section, UtcTi
 class ParallelConfig(Section):
     """Process layout; affects speed but not the bits of the result."""
 
-    member_groups: Count = Field(1, description="number of member groups, which share the model instances")
+    member_groups: Count | None = Field(
+        None,
+        description="number of member groups, which share the model instances; default 1, with ensembles of model "
+        "states the number with the smallest load of a rank",
+    )
     roots: Count | None = Field(None, description="number of ranks in the root group; default min(ranks, 10)")
 
 

@@ -1,4 +1,4 @@
-"""Keys of all runs, independent of the method: perturbations, ensembles, depth of increments, drift."""
+"""Keys of all runs, independent of the method: perturbation, ensemble, depth of increments, drift."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from landda_hpc.config.ensemble import EnsembleConfig, PerturbationConfig
 from landda_hpc.config.frame import FrameConfig
-from landda_hpc.config.section import Count, Days, Fraction, LengthKm, LogSigma, Section, SoilWater
+from landda_hpc.config.section import Days, Fraction, Section, SoilWater
 from landda_hpc.plugins import AnyOf, Registry
 
 if TYPE_CHECKING:
@@ -19,23 +20,9 @@ BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth for which the built-in vertical regression is valid, m."""
 
 
-class PerturbationConfig(Section):
-    """Perturbations of a run, as a member of an ensemble. Random fields are keyed by name and member."""
-
-    member: Count = Field(1, description="number of the member; each has its own random fields")
-    wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness (dimensionless)")
-    log_rain_sigma: LogSigma = Field(
-        0.0,
-        description="standard deviation of the logarithm of a persistent factor on rain, a correlated field "
-        "with mean 1",
-    )
-    length_km: LengthKm = Field(300.0, description="correlation length of the fields, km")
-
-
-class EnsembleConfig(PerturbationConfig):
-    """An ensemble: the run becomes 'members' perturbed runs, <name>_001 and so on."""
-
-    members: int = Field(ge=2, le=999, description="number of members")
+def member_name(run: str, member: int) -> str:
+    """Name of a member's model trajectory."""
+    return f"{run}_{member:03d}"
 
 
 class AnyRun(Section):
@@ -48,12 +35,19 @@ class AnyRun(Section):
     """Whether the method makes analyses."""
 
     perturbation: PerturbationConfig | None = Field(None, description="makes the run a perturbed member; default none")
-    ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of perturbed members")
+    ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of model states")
 
     if TYPE_CHECKING:
         # Fields of the subclasses come after these.
         method: str
         name: str
+
+    @property
+    def instance_names(self) -> tuple[str, ...]:
+        """Names of the run's model trajectories: its own, or those of its members."""
+        if self.ensemble is None:
+            return (self.name,)
+        return tuple(member_name(self.name, number) for number in range(1, self.ensemble.members + 1))
 
     @property
     def shared_members(self) -> int | None:
@@ -68,6 +62,11 @@ class AnyRun(Section):
     @property
     def slopes(self) -> RegressionDepth | None:
         """Slopes of the regression to layers below the observed depth; None without it."""
+        return None
+
+    @property
+    def members_smoothing_km(self) -> float | None:
+        """Smoothing length of the regression of layers on the members, km; None if increments do not follow from it."""
         return None
 
     @property
@@ -110,7 +109,16 @@ class RegressionDepth(Section):
     share: Fraction = Field(1.0, description="fraction of the regressed increment that is added to the layers below")
 
 
-Depth = Annotated[OverlapDepth | RegressionDepth, Field(discriminator="kind")]
+class EnsembleDepth(Section):
+    """Add the increment to all layers, with the regression on the observed depth that the members show in each cell."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    smoothing_km: float = Field(
+        500.0, ge=0.0, le=20040.0, description="length over which covariances of the members are averaged, km; 0: none"
+    )
+
+
+Depth = Annotated[OverlapDepth | RegressionDepth | EnsembleDepth, Field(discriminator="kind")]
 
 
 class DriftConfig(Section):
@@ -150,6 +158,11 @@ class AssimilatingRun(AnyRun):
         return self.depth if self.depth.kind == "regression" else None
 
     @property
+    def members_smoothing_km(self) -> float | None:
+        """See ``AnyRun.members_smoothing_km``."""
+        return self.depth.smoothing_km if self.depth.kind == "ensemble" else None
+
+    @property
     def learned_drift(self) -> DriftConfig | None:
         """See ``AnyRun.learned_drift``."""
         return self.drift
@@ -157,6 +170,8 @@ class AssimilatingRun(AnyRun):
     def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         (top, bottom), slopes = observations.depth_m, self.slopes
+        if self.depth.kind == "ensemble" and self.ensemble is None:
+            return ["depth.kind = ensemble needs the members of an ensemble: add 'ensemble', or choose another depth"]
         if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
             problem = (
                 f"the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} m: make slopes for this "
@@ -182,6 +197,10 @@ METHODS: Final[Registry[AnyRun]] = Registry(
         "var3d_point",
         "var3d_image",
         "var3d_both",
+        "curvelet_enkf",
+        "curvelet_ensrf",
+        "letkf",
+        "column_enkf",
     ),
 )
 """Sections of runs by their ``method``."""

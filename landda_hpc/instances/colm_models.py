@@ -264,7 +264,7 @@ class ColmModels:
     def _log_rain_sigma(self, instance: Instance) -> float:
         if instance.run is None:
             return self._setup.twin.log_rain_sigma if self._setup.twin else 0.0
-        return instance.run.perturbation.log_rain_sigma if instance.run.perturbation else 0.0
+        return instance.perturbation.log_rain_sigma if instance.perturbation else 0.0
 
     def _nature_field(self, name: str) -> FloatArray:
         assert self._setup.twin is not None, "there is a nature run"
@@ -272,7 +272,7 @@ class ColmModels:
 
     def _write_forcing(self, instance: Instance) -> None:
         """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""
-        sigma, perturbation = self._log_rain_sigma(instance), instance.run.perturbation if instance.run else None
+        sigma, perturbation = self._log_rain_sigma(instance), instance.perturbation
         forcing, folder = self._forcing.namelist, self._runs[instance.name].path
         if sigma == 0.0:
             if self._forcing.is_changed:
@@ -289,7 +289,7 @@ class ColmModels:
         """Add a run's perturbation to its initial soil water, within the bounds of an analysis. Local."""
         if instance.model is None or instance.state is None:
             return
-        perturbation = instance.run.perturbation if instance.run is not None else None
+        perturbation = instance.perturbation
         if instance.run is None and self._setup.twin is not None and self._setup.twin.wetness_sigma > 0.0:
             image = self._setup.twin.wetness_sigma * self._nature_field("wetness")
         elif perturbation is not None and perturbation.wetness_sigma > 0.0:

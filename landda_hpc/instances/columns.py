@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +63,7 @@ class Columns:
         return np.stack([*parts, frozen.astype(np.float64)], axis=1)
 
 
-def make_columns(runs: Iterable[Run], output: OutputConfig, n_depths: int) -> Columns:
+def make_columns(runs: Sequence[Run], output: OutputConfig, n_depths: int) -> Columns:
     """The columns that a campaign's methods and records need. Local.
 
     Parameters
@@ -74,6 +74,6 @@ def make_columns(runs: Iterable[Run], output: OutputConfig, n_depths: int) -> Co
     analysed = any(run.n_analysed_layers for run in runs)
     if analysed or "innovation_layers" in output.fields:
         n_soil = N_UPPER
-    if output.profiles:
+    if output.profiles or any(run.ensemble is not None and run.assimilates for run in runs):
         n_soil = N_SOIL
     return Columns(n_depths, n_soil)

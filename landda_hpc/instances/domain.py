@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from landda_hpc import fourier
-from landda_hpc.config import CampaignConfig, GridConfig
+from landda_hpc.config import CampaignConfig, GridConfig, ParallelConfig, Run
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
@@ -99,7 +100,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         n_ranks,
         len(config.instance_names),
         cells.tiles_per_cell,
-        config.parallel.member_groups,
+        _member_groups(config.runs, config.parallel),
         config.parallel.roots,
         min((n for run in config.runs if (n := run.shared_members) is not None), default=None),
         _cell_cost(tiles, config.physics),
@@ -120,6 +121,13 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         porosity=cells.to_image(cells.porosity),
         case=case,
     )
+
+
+def _member_groups(runs: Sequence[Run], parallel: ParallelConfig) -> int | None:
+    """Member groups wanted; None: as the layout chooses, for a campaign with ensembles."""
+    if parallel.member_groups is None and any(run.ensemble is not None for run in runs):
+        return None
+    return parallel.member_groups or 1
 
 
 _COST = {

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 
-from landda_hpc.config import METHODS, CampaignConfig, PerturbationConfig, TwinConfig
+from landda_hpc.config import METHODS, CampaignConfig, ForcingPerturbationConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import ConfigError, StoppedError
+from landda_hpc.errors import ConfigError
 from landda_hpc.grid import Grid
+from landda_hpc.instances.campaign_spinup import CampaignSpinUp
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import EmbeddedModelSection
 from landda_hpc.instances.model_setup import ModelSetup, model_setup
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
-from landda_hpc.instances.saved_spinup import SavedSpinUp
 from landda_hpc.instances.warm_start import RestartSets
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.forcing.latent import BASE_STREAM
 from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather
+from landda_hpc.model.forcing.perturbed import ForcingPerturbations, PerturbedWeather
 from landda_hpc.model.forcing.stochastic import StochasticWeather
 from landda_hpc.model.protocol import LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
@@ -37,8 +36,6 @@ from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.rank_restart import write_restart
-
-logger = logging.getLogger(__name__)
 
 NATURE_STREAM = "nature"
 
@@ -97,13 +94,6 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
     )
 
 
-_SPIN_UP_PART = timedelta(days=5)
-"""Seconds between checks for a stop request, and between lines in the log."""
-
-_KEPT_EVERY_S: Final = 600.0
-"""Seconds of computing after which the state of a spin-up is saved."""
-
-
 @dataclass(frozen=True, eq=False)
 class EmbeddedSetup(ModelSetup):
     """What a campaign asks of a model that computes in its processes.
@@ -157,14 +147,26 @@ class EmbeddedSetup(ModelSetup):
 
     def wetness_change(self, instance: Instance) -> tuple[Tiles, FloatArray]:
         """Tiles of an instance, and the change of its initial relative wetness, 1, (n_tiles,). Local."""
-        tiles, grid, run = self.domain.tiles, self.domain.grid, instance.run
-        if run is None and self.twin is not None:
+        tiles, grid, perturbation = self.domain.tiles, self.domain.grid, instance.perturbation
+        if instance.run is None and self.twin is not None:
             errors = nature_errors(self.twin, tiles, grid, self.seed)
             return errors.tiles, errors.wetness_change
-        if run is not None and run.perturbation is not None:
-            image = member_field(run.perturbation, grid, self.seed, "wetness")
-            return tiles, run.perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
+        if perturbation is not None:
+            image = member_field(perturbation, grid, self.seed, "wetness")
+            return self.member_tiles(perturbation), perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
         return tiles, np.zeros(len(tiles))
+
+    def member_tiles(self, perturbation: PerturbationConfig) -> Tiles:
+        """All tiles, with a member's parameters; the domain's own tiles if none is perturbed. Local."""
+        tiles, sigmas = self.domain.tiles, perturbation.parameters.sigmas
+        if not any(sigmas.values()):
+            return tiles
+        changes = {
+            name: sigma * member_field(perturbation, self.domain.grid, self.seed, name).reshape(-1)[tiles.cell]
+            for name, sigma in sigmas.items()
+            if sigma > 0.0
+        }
+        return with_perturbed_parameters(tiles, **changes)
 
 
 def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
@@ -192,70 +194,59 @@ class EmbeddedModels:
     def __init__(self, setup: EmbeddedSetup, world: Communicator, folder: CampaignFolder) -> None:
         self._setup, self._domain, self._world, self._folder = setup, setup.domain, world, folder
         self._columns: dict[str, LandModel] = {}
+        self._plain_model: Callable[[], LandModel]
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model if this rank holds it. Local: no communication.
 
         Notes
         -----
-        All runs have the weather of the base stream. The latent fields of the nature run's weather have
-        the configured correlation with those of the base stream.
+        All runs have the weather of the base stream, members with their perturbations. The latent fields of the nature
+        run's weather have the configured correlation with those of the base stream.
         """
-        domain, twin = self._domain, self._setup.twin
+        domain, setup = self._domain, self._setup
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
-        instances = self._setup.bare_instances()
-        weather = self._setup.weather(domain.tiles.take(mine))
-        make = self._setup.model.model_maker(self._setup, mine)
+        instances = setup.bare_instances()
+        weather = setup.weather(domain.tiles.take(mine))
+        make = setup.model.model_maker(setup, mine)
+        self._plain_model = lambda: make(domain.tiles, weather, 1.0, 1.0)
+        perturbations: dict[tuple[ForcingPerturbationConfig, int], ForcingPerturbations] = {}
         for instance in instances:
             if instance.index not in held:
                 continue
-            if instance.run is None and twin is not None:
-                errors = nature_errors(twin, domain.tiles, domain.grid, self._setup.seed)
-                own = self._setup.weather(errors.tiles.take(mine), NATURE_STREAM, twin.weather_correlation)
+            perturbation = instance.perturbation
+            if instance.run is None and setup.twin is not None:
+                errors = nature_errors(setup.twin, domain.tiles, domain.grid, setup.seed)
+                own = setup.weather(errors.tiles.take(mine), NATURE_STREAM, setup.twin.weather_correlation)
                 model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
+            elif perturbation is None:
+                model = self._plain_model()
             else:
-                model = make(domain.tiles, weather, self._rain_factor(instance, mine), 1.0)
+                members_weather: WeatherSource = weather
+                if perturbation.forcing is not None:
+                    # Runs with the same perturbations share them.
+                    key = perturbation.forcing, perturbation.member
+                    if key not in perturbations:
+                        perturbations[key] = ForcingPerturbations(key[0], domain.grid, setup.seed, key[1])
+                    members_weather = PerturbedWeather(weather, perturbations[key], domain.tiles.cell[mine])
+                tiles = setup.member_tiles(perturbation)
+                model = make(tiles, members_weather, self._rain_factor(perturbation, mine), 1.0)
             instance.model = self._columns[instance.name] = model
         return instances
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
         """Give every instance its state at the campaign's start: estimate or file, then the spin-up. Collective.
 
-        All unperturbed runs have the same model and weather, so one of them is spun up and the others take its state.
+        Instances with the same model and weather are spun up once (``campaign_spinup``).
 
         Raises
         ------
         DataError : the initial file is missing or not usable.
         StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
-        setup, world = self._setup, self._world
-        begin, sets = setup.start - setup.model.spinup, setup.restart_sets
-        mine, path = self._domain.layout.tiles_of(world.rank), self._folder.path / SPIN_UP
-        saved = SavedSpinUp(setup.header, setup.runs, mine, world, path, setup.checkpoint_mode)
-        reached = saved.time()
-        with together(world, "initial state"):
-            first_run: Instance | None = None
-            for instance in instances:
-                if instance.model is None:
-                    continue
-                if sets is not None:
-                    instance.state = sets.state(self._domain, instance, mine)
-                    continue
-                is_plain = instance.run is not None and instance.run.perturbation is None
-                if is_plain and first_run is not None:
-                    continue
-                if reached is None:
-                    whole = setup.model.initial_state(setup, instance, begin)
-                    instance.state = whole.take(mine)
-                else:
-                    instance.state = saved.state(instance)
-                first_run = instance if is_plain else first_run
-        self._spin_up(instances, reached or begin, saved, stop)
-        if first_run is not None and first_run.state is not None:
-            for instance in instances:
-                if instance.model is not None and instance.state is None:
-                    instance.state = first_run.state.copy()
+        spinup = CampaignSpinUp(self._setup, self._world, self._folder.path, self._columns, self._plain_model)
+        spinup.run(instances, stop)
 
     def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Advance every instance; see ``ModelSystem``. Collective."""
@@ -296,38 +287,9 @@ class EmbeddedModels:
                 )  # fmt: skip
         self._world.barrier()  # a group may finish its instances before another; the cycle continues together
 
-    def _rain_factor(self, instance: Instance, mine: slice) -> FloatArray | float:
-        perturbation = instance.run.perturbation if instance.run is not None else None
-        if perturbation is None or perturbation.log_rain_sigma == 0.0:
+    def _rain_factor(self, perturbation: PerturbationConfig, mine: slice) -> FloatArray | float:
+        if perturbation.log_rain_sigma == 0.0:
             return 1.0
         image = member_rain_factor(perturbation, self._domain.grid, self._setup.seed)
         factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
         return factor
-
-    def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
-        """Run the instances that have a state from now to the campaign's start. Collective."""
-        world, end, days = self._world, self._setup.start, self._setup.model.spinup.days
-        is_saved, kept_at = False, time.monotonic()
-        while now < end:
-            received = stop.agreed(world) if stop else None
-            if received or world.broadcast(time.monotonic() - kept_at > _KEPT_EVERY_S):
-                done = days - (end - now).days
-                if received and not is_saved:
-                    raise StoppedError(f"Stopped by {received.name} before any new step was computed.", received)
-                saved.save(instances, now)
-                kept_at = time.monotonic()
-                if received:
-                    raise StoppedError(
-                        f"Stopped by {received.name} after {done} of {days} days of spin-up, which are saved. Resume "
-                        f"with: landda resume {self._folder.path}",
-                        received,
-                        is_saved=True,
-                    )
-            until = min(end, now + _SPIN_UP_PART)
-            with together(world, f"spin-up from {now}"):
-                for instance in instances:
-                    if instance.state is not None:
-                        self._columns[instance.name].forecast(instance.state, now, until)
-            now, is_saved = until, True
-            if world.rank == 0:
-                logger.info("spin-up: %d of %d days", days - (end - now).days, days)

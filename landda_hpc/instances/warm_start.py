@@ -55,8 +55,7 @@ class RestartSets:
         StorageError : the set is missing, incomplete, damaged, or of another time, physics or number of tiles.
         ShapeError : the set is of other tiles.
         """
-        is_plain = instance.run is not None and instance.run.perturbation is None
-        folder = self._folder_of(instance.name, is_plain=is_plain)
+        folder = self._folder_of(instance.name, is_plain=instance.is_plain)
         self._require_fit(folder, read_manifest(folder), len(domain.tiles))
         return read_restart(folder, mine, domain.tiles.take(mine))
 
@@ -71,8 +70,7 @@ class RestartSets:
         problems = []
         for instance in instances:
             try:
-                is_plain = instance.run is not None and instance.run.perturbation is None
-                folder = self._folder_of(instance.name, is_plain=is_plain)
+                folder = self._folder_of(instance.name, is_plain=instance.is_plain)
                 self._require_fit(folder, read_manifest(folder), n_tiles)
             except LandDAError as error:
                 problems.append(f"model.initial = restart, '{instance.name}': {error}")

@@ -60,7 +60,7 @@ class EnkfLikeRun(CurveletRun):
         frame, members, missing = (
             context.frame(self.frame),
             context.members(self.members),
-            self.missing_strategy(context),
+            self.missing_strategy(context, self.members),
         )
         return with_errors(
             lambda b, r: EnkfLike(frame, members, b, r, self.estimator, missing), *self._errors, frame, context

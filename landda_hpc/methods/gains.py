@@ -57,7 +57,11 @@ class GainRun(CurveletRun):
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
 
-        frame, missing, errors = context.frame(self.frame), self.missing_strategy(context), self.observation_errors
+        frame, missing, errors = (
+            context.frame(self.frame),
+            self.missing_strategy(context, self.members),
+            self.observation_errors,
+        )
         if self.background_errors is not None:
             return with_errors(
                 lambda b, r: GivenSpectra(frame, self.POOLING, b, r, missing),

@@ -25,5 +25,5 @@ class LearnedRun(CurveletRun, LearningSection):
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.learned import LearnedGain, WithLearnedErrors
 
-        frame, missing = context.frame(self.frame), self.missing_strategy(context)
+        frame, missing = context.frame(self.frame), self.missing_strategy(context, self.members)
         return WithLearnedErrors(self.learned_errors(frame, context), lambda b, r: LearnedGain(frame, b, r, missing))

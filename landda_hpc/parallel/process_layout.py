@@ -8,6 +8,7 @@ Every rank computes the same layout from the same few numbers, so no communicati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -87,11 +88,25 @@ class Layout:
         )
 
 
+_UNDIVIDED: Final = 0.1
+"""Cost of an instance that the ranks of a group do not share, relative to its forecast: perturbed weather."""
+
+
+def choose_groups(n_ranks: int, n_instances: int) -> int:
+    """Number of member groups with the smallest load of a rank, for many instances of equal cost. Local.
+
+    A group of p ranks with m instances takes the time m (1 / p + ``_UNDIVIDED``). Of equal loads the smaller number is
+    chosen.
+    """
+    numbers = range(1, min(n_ranks, n_instances) + 1)
+    return min(numbers, key=lambda g: (-(-n_instances // g) * (1.0 / (n_ranks // g) + _UNDIVIDED), g))
+
+
 def make_layout(
     n_ranks: int,
     n_instances: int,
     tiles_per_cell: IntArray,
-    member_groups: int = 1,
+    member_groups: int | None = 1,
     n_roots: int | None = None,
     max_roots: int | None = None,
     cell_cost: IntArray | None = None,
@@ -103,7 +118,7 @@ def make_layout(
     n_ranks : ranks of the world.
     n_instances : model instances.
     tiles_per_cell : tiles of each land cell, in cell order, shape (n_cells,). Cells are never cut.
-    member_groups : groups wanted; no more than ranks or instances are made.
+    member_groups : groups wanted; no more than ranks or instances are made. None: ``choose_groups``.
     n_roots : size of the root group; default min(ranks, 10).
     max_roots : upper limit for the root group (members of the smallest ensemble), or None.
     cell_cost : relative cost of each land cell, non-negative integers; its number of tiles by default.
@@ -112,7 +127,8 @@ def make_layout(
     -----
     Local: no communication. The layout changes who computes, never what is computed.
     """
-    n_groups = max(1, min(member_groups, n_ranks, n_instances))
+    wanted = choose_groups(n_ranks, n_instances) if member_groups is None else member_groups
+    n_groups = max(1, min(wanted, n_ranks, n_instances))
     group_bounds = even_partition(n_ranks, n_groups)
     instance_bounds = even_partition(n_instances, n_groups)
     first_tile = np.concatenate(([0], np.cumsum(tiles_per_cell))).astype(np.int64)

@@ -72,3 +72,29 @@ class MemberReduction:
         rows = np.concatenate([part.reshape(int(counts[r]), int(width[rank])) for r, part in enumerate(received)])
         piece = tree_sum(rows)
         return np.concatenate(self._group.exchange([piece] * size, width.tolist()))
+
+    def by_cell(self, rows: FloatArray) -> FloatArray:
+        """Exchange rows of whole members for those of all members in this process's part of the cells. Collective.
+
+        Parameters
+        ----------
+        rows : of the members of this process's blocks, in order, shape (n_members here, n_cells).
+
+        Returns
+        -------
+        (n_members, n_owned): the cells of process r are part r of ``even_partition``.
+        """
+        size, rank = self._group.size, self._group.rank
+        cells = even_partition(rows.shape[1], size)
+        first = np.minimum(self._bounds * BLOCK, self.n_members)
+        outgoing = [np.ravel(rows[:, cells[r] : cells[r + 1]]) for r in range(size)]
+        width = int(cells[rank + 1] - cells[rank])
+        received = self._group.exchange(outgoing, [int(n) * width for n in np.diff(first)])
+        return np.concatenate([part.reshape(-1, width) for part in received])
+
+    def of_all_cells(self, owned: FloatArray, n_cells: int) -> FloatArray:
+        """Values of all cells, (n_cells, ...), from those that each process owns (see ``by_cell``). Collective."""
+        size, width = self._group.size, int(np.prod(owned.shape[1:]))
+        counts = (np.diff(even_partition(n_cells, size)) * width).tolist()
+        parts = self._group.exchange([np.ravel(owned)] * size, counts)
+        return np.concatenate(parts).reshape(n_cells, *owned.shape[1:])

@@ -37,6 +37,13 @@ class RootTraffic:
     def is_root(self) -> bool:
         return self.root_group is not None
 
+    @property
+    def owned(self) -> slice:
+        """Land cells that this root owns; empty on other ranks."""
+        if not self.is_root:
+            return slice(0, 0)
+        return slice(int(self._owned[self._world.rank]), int(self._owned[self._world.rank + 1]))
+
     def gather(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
         """Collect one instance's rows on every root. Collective over the world.
 
@@ -50,6 +57,19 @@ class RootTraffic:
         -------
         (n_cells, n_values) on roots, None elsewhere.
         """
+        return self.share(self.collect(instance, rows, n_values))
+
+    def collect(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
+        """Collect one instance's rows on the roots that own the cells. Collective over the world.
+
+        Parameters
+        ----------
+        instance, rows, n_values : see ``gather``.
+
+        Returns
+        -------
+        (n_owned, n_values) on roots, for the cells of ``owned``; None elsewhere.
+        """
         rank, layout = self._world.rank, self._layout
         held = layout.cells_held(rank, instance)
         rows = np.empty((0, n_values)) if rows is None or held == 0 else rows
@@ -61,12 +81,26 @@ class RootTraffic:
             for lo, hi in zip(self._owned[:-1], self._owned[1:], strict=True)
         ] + [rows[:0]] * (layout.n_ranks - layout.n_roots)
         incoming = [n_values * self._overlap(other, instance) for other in range(layout.n_ranks)]
-        share = np.concatenate(self._world.exchange(outgoing, incoming))
-        if self.root_group is None:
+        mine = np.concatenate(self._world.exchange(outgoing, incoming))
+        return mine.reshape(-1, n_values) if self.is_root else None
+
+    def share(self, owned: FloatArray | None) -> FloatArray | None:
+        """Give every root the rows of all cells, from those of its own cells. Collective over the root group.
+
+        Parameters
+        ----------
+        owned : (n_owned, n_values) on roots; None elsewhere.
+
+        Returns
+        -------
+        (n_cells, n_values) on roots, None elsewhere.
+        """
+        if self.root_group is None or owned is None:
             return None
+        n_values = owned.shape[1]
         counts = (np.diff(self._owned) * n_values).tolist()
-        parts = self.root_group.exchange([share] * layout.n_roots, counts)
-        return np.concatenate(parts).reshape(layout.n_cells, n_values)
+        parts = self.root_group.exchange([np.ravel(owned)] * self._layout.n_roots, counts)
+        return np.concatenate(parts).reshape(self._layout.n_cells, n_values)
 
     def scatter(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
         """Give every rank that holds the instance its cells' rows. Collective over the world.
@@ -99,6 +133,41 @@ class RootTraffic:
         if layout.group_of(rank) != layout.group_of_instance(instance):
             return None
         return mine.reshape(held, n_values)
+
+    def scatter_owned(self, instance: int, owned: FloatArray | None, n_values: int) -> FloatArray | None:
+        """Give every rank that holds the instance its cells' rows, from the roots that own them. Collective.
+
+        Parameters
+        ----------
+        owned : (n_owned, n_values) on roots; ignored elsewhere.
+
+        Returns
+        -------
+        (n_cells_local, n_values), or None on ranks that do not hold the instance.
+        """
+        rank, layout = self._world.rank, self._layout
+        outgoing: list[FloatArray] = [np.empty(0)] * layout.n_ranks
+        if self.is_root:
+            mine = self.owned
+            if owned is None or owned.shape != (mine.stop - mine.start, n_values):
+                found = None if owned is None else owned.shape
+                raise ShapeError(f"root {rank} scatters {found}; expected {(mine.stop - mine.start, n_values)}.")
+            for other in range(layout.n_ranks):
+                if self._overlap(other, instance):
+                    part = layout.cells_of(other)
+                    first, last = max(int(part.start), mine.start), min(int(part.stop), mine.stop)
+                    outgoing[other] = np.ravel(owned[first - mine.start : last - mine.start])
+        held = layout.cells_held(rank, instance)
+        incoming = [0] * layout.n_ranks
+        if held:
+            part = layout.cells_of(rank)
+            for root in range(layout.n_roots):
+                lo, hi = int(self._owned[root]), int(self._owned[root + 1])
+                incoming[root] = n_values * max(0, min(int(part.stop), hi) - max(int(part.start), lo))
+        received = np.concatenate(self._world.exchange(outgoing, incoming))
+        if layout.group_of(rank) != layout.group_of_instance(instance):
+            return None
+        return received.reshape(held, n_values)
 
     def _overlap(self, other: int, instance: int) -> int:
         """Cells that rank ``other`` holds of the instance and this root owns."""

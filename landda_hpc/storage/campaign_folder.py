@@ -45,8 +45,8 @@ __all__ = ["RECORD_NAMES", "CampaignFolder", "Claim", "RecordName", "Standing", 
 
 logger = logging.getLogger(__name__)
 
-RecordName = Literal["cycles", "scores", "seconds", "profiles"]
-RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "profiles")
+RecordName = Literal["cycles", "scores", "seconds", "profiles", "ensembles"]
+RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "profiles", "ensembles")
 
 
 class CampaignFolder:

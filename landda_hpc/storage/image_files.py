@@ -29,6 +29,11 @@ def layer_innovation_name(layer: int) -> str:
     return f"innovation_{layer}"
 
 
+def member_image_name(member: int) -> str:
+    """Name of the image of a chosen member of an ensemble."""
+    return f"member_{member:03d}"
+
+
 FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
     "background": {"long_name": "background soil moisture", **_WATER},
     "analysis": {"long_name": "analysed soil moisture", **_WATER},
@@ -41,9 +46,20 @@ FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
         layer_innovation_name(k): {"long_name": f"observation minus background of soil layer {k}", "units": "m3 m-3"}
         for k in range(1, N_UPPER + 1)
     },
-    "spread": {"long_name": "standard deviation of the analysed members", "units": "m3 m-3"},
+    "spread": {"long_name": "standard deviation of the background members", "units": "m3 m-3"},
 }
 """Attributes of the known fields; those of the caller are added."""
+
+
+_MEMBER: Final = re.compile(r"member_(\d{3})")
+
+
+def _attributes(name: str) -> Attributes:
+    """Attributes of a known field, or of a member's image; empty for others."""
+    member = _MEMBER.fullmatch(name)
+    if member is None:
+        return FIELD_ATTRIBUTES.get(name, {})
+    return {"long_name": f"soil moisture of member {int(member.group(1))}", **_WATER}
 
 
 @dataclass(frozen=True)
@@ -118,10 +134,7 @@ def write_image(
     write_images(
         path,
         grid,
-        {
-            name: OutputField(image, {**FIELD_ATTRIBUTES.get(name, {}), **attributes})
-            for name, (image, attributes) in fields.items()
-        },
+        {name: OutputField(image, {**_attributes(name), **attributes}) for name, (image, attributes) in fields.items()},
         time=valid_time,
         depth_m=depth_m,
         is_land=is_land,

@@ -318,7 +318,7 @@ def test_a_resume_from_far_back_keeps_what_its_windows_start_from(tmp_path: Path
 
 @pytest.mark.verify
 def test_members_are_perturbed_by_their_number(tmp_path: Path, synthetic: Path) -> None:
-    ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4}
+    ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4, "forcing": None}
     runs = [{"method": "control", "name": "free", "ensemble": ensemble}]
     times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"}
     config = parse_config(raw_config(synthetic, runs=runs, time=times, model=still()))

@@ -10,6 +10,7 @@ import pytest
 from landda_hpc.errors import DataError, ParallelError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.mpi import launch
+from landda_hpc.parallel.partition import even_partition
 from landda_hpc.parallel.process_layout import make_layout
 from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.parallel.roots import RootTraffic
@@ -81,6 +82,16 @@ def test_gather_and_scatter_carry_every_row_home(
         assert (back is not None) == held
         if back is not None and mine is not None:
             assert np.array_equal(back, mine)
+        owned = traffic.collect(instance, mine, 2)
+        assert (owned is not None) == traffic.is_root
+        if owned is not None:
+            assert np.array_equal(owned, rows[traffic.owned])
+        returned = traffic.scatter_owned(instance, owned, 2)
+        assert (returned is not None) == held
+        if returned is not None and mine is not None:
+            assert np.array_equal(returned, mine)
+        shared = traffic.share(owned)
+        assert shared is None or np.array_equal(shared, rows)
 
 
 @pytest.mark.mpi
@@ -99,6 +110,20 @@ def test_member_sums_have_the_serial_bits(world: Communicator, n_members: int) -
     assert members == list(range(n_members))
     serial = total(MemberReduction(SerialCommunicator(), n_members))
     assert total(MemberReduction(world, n_members)).tobytes() == serial.tobytes()
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("n_members", [2, 5, 8, 50])
+@pytest.mark.parametrize("n_cells", [1, 57])
+def test_members_become_cells(world: Communicator, n_members: int, n_cells: int) -> None:
+    """Every process has some members in all cells, then all members in some cells."""
+    data = np.random.default_rng(1).normal(size=(n_members, n_cells))
+    reduction = MemberReduction(world, n_members)
+    mine = [m for block in reduction.blocks for m in block]
+    bounds = even_partition(n_cells, world.size)
+    owned = slice(int(bounds[world.rank]), int(bounds[world.rank + 1]))
+    assert np.array_equal(reduction.by_cell(data[mine].reshape(len(mine), n_cells)), data[:, owned])
+    assert np.array_equal(reduction.of_all_cells(data[0, owned], n_cells), data[0])
 
 
 @pytest.mark.mpi

@@ -10,6 +10,7 @@ from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.ensemble.protocol import EnsembleMethod
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.config import Run
@@ -39,6 +40,22 @@ def make_method(
     """
     section = _analysing(run)
     return None if section is None else section.build(MethodContext(grid, root_group, seed, data_root, has_referee))
+
+
+def make_ensemble_method(
+    run: Run,
+    grid: Grid,
+    root_group: Communicator,
+    seed: int,
+    data_root: Path = Path(),
+    *,
+    has_referee: bool = False,
+) -> EnsembleMethod | None:
+    """Return the method that analyses the ensemble of a run; parameters and errors as ``make_method``."""
+    section = _analysing(run)
+    if section is None or run.ensemble is None:
+        return None
+    return section.build_ensemble(MethodContext(grid, root_group, seed, data_root, has_referee), run.ensemble.members)
 
 
 def assumed_errors(run: Run, frame: ImageFrame, context: MethodContext) -> AssumedErrors:

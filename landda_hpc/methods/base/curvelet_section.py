@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from landda_hpc.config.frame import FrameConfig
-from landda_hpc.config.section import LengthKm
+from landda_hpc.config.section import LengthKm, Section
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
@@ -25,12 +25,10 @@ MISSING: Final = (
 """Description of the key ``missing``."""
 
 
-class CurveletRun(AnalysingRun):
-    """Keys of all methods with gains on curvelet coefficients."""
+class MissingSection(Section):
+    """Keys for the treatment of cells without observation."""
 
-    members: int = Field(50, ge=2, le=1000, description="number of perturbed images, N")
-    frame: FrameConfig = Field(default_factory=FrameConfig)
-    missing: Missing = Field("zero_fill", description=MISSING)
+    missing: Missing = Field("inpaint", description=MISSING)
     inpaint_length_km: LengthKm | None = Field(
         500.0, description="inpaint: e-folding length of filled values, km; null: Laplace equation, no decay"
     )
@@ -41,20 +39,28 @@ class CurveletRun(AnalysingRun):
         500, ge=1, le=100_000, description="solve: largest number of conjugate-gradient iterations"
     )
 
-    @property
-    def curvelet_frame(self) -> FrameConfig:
-        """See ``AnyRun.curvelet_frame``."""
-        return self.frame
-
-    def missing_strategy(self, context: MethodContext) -> MissingStrategy:
-        """Treatment of cells without observation."""
+    def missing_strategy(self, context: MethodContext, members: int) -> MissingStrategy:
+        """Treatment of cells without observation; ``members``: images of the strategy 'variance'."""
         from landda_hpc.analysis.inpainting import HarmonicInpainting
         from landda_hpc.analysis.missing import AdjustedVariance, Inpaint, Solve, ZeroFill
 
         if self.missing == "inpaint":
             return Inpaint(HarmonicInpainting(context.grid, self.inpaint_length_km))
         if self.missing == "variance":
-            return AdjustedVariance(context.members(self.members))
+            return AdjustedVariance(context.members(members))
         if self.missing == "solve":
             return Solve(self.solve_tolerance, self.solve_max_iterations)
         return ZeroFill()
+
+
+class CurveletRun(AnalysingRun, MissingSection):
+    """Keys of all methods of single images with gains on curvelet coefficients."""
+
+    members: int = Field(50, ge=2, le=1000, description="number of perturbed images, N")
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+    missing: Missing = Field("zero_fill", description=MISSING)
+
+    @property
+    def curvelet_frame(self) -> FrameConfig | None:
+        """See ``AnyRun.curvelet_frame``."""
+        return self.frame

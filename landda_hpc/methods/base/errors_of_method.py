@@ -11,11 +11,13 @@ from landda_hpc.methods.errors.reported import ReportedErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.ensemble.errors import EnsembleErrors
     from landda_hpc.analysis.error_models import ErrorModel
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.analysis.reported_errors import WithReportedErrors
+    from landda_hpc.constants import FloatArray
     from landda_hpc.methods.base.context import MethodContext
 
 M = TypeVar("M", bound="AnalysisMethod")
@@ -51,9 +53,11 @@ def with_errors(
     b = _fixed(background, "background", frame, context)
     r = _fixed(observation, "observation", frame, context)
 
+    of_std = _reported(observation, context)
+
     def with_background(model: ErrorModel, learned: ErrorModel | None) -> M | WithReportedErrors:
-        if isinstance(observation, ReportedErrorsConfig):
-            return WithReportedErrors(lambda std: make(model, observation.of(std, context)))
+        if of_std is not None:
+            return WithReportedErrors(lambda std: make(model, of_std(std)))
         other = r or learned
         assert other is not None, "an error model is fixed, reported or learned"
         return make(model, other)
@@ -64,6 +68,28 @@ def with_errors(
             return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r), has_own_gain=True)
     assert b is not None, "errors of the background are fixed or learned"
     return with_background(b, None)
+
+
+def ensemble_errors(observation: ErrorSection, frame: ImageFrame, context: MethodContext) -> EnsembleErrors:
+    """What learns the innovation variance of an ensemble's mean, and R unless it is fixed or reported.
+
+    Parameters
+    ----------
+    observation, frame, context : see ``with_errors``; errors as there.
+    """
+    from landda_hpc.analysis.ensemble.errors import EnsembleErrors
+
+    learning = observation if _is_learning(observation) else LearnedErrorsConfig()
+    learned = learning.learned_errors(frame, context)
+    fixed = _fixed(observation, "observation", frame, context)
+    return EnsembleErrors(learned, fixed, _reported(observation, context))
+
+
+def _reported(section: ErrorSection, context: MethodContext) -> Callable[[FloatArray], ErrorModel] | None:
+    """From the standard deviations that an observation reports to its errors; None for other errors."""
+    if isinstance(section, ReportedErrorsConfig):
+        return lambda std: section.of(std, context)
+    return None
 
 
 def _fixed(section: ErrorSection, purpose: Purpose, frame: ImageFrame, context: MethodContext) -> ErrorModel | None:

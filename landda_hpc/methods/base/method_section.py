@@ -9,6 +9,7 @@ from landda_hpc.config.runs import AssimilatingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.ensemble.protocol import EnsembleMethod
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.methods.base.context import MethodContext
@@ -37,6 +38,18 @@ class AnalysingRun(AssimilatingRun):
         -----
         Local: no communication. A method that learns implements ``analysis.running_statistics.MethodMemory``.
         """
+
+    def build_ensemble(self, context: MethodContext, n_members: int) -> EnsembleMethod:
+        """Make the method for an ensemble of model states; by default an analysis of the ensemble mean.
+
+        Parameters
+        ----------
+        context : as of ``build``, whose errors it raises.
+        n_members : of the ensemble.
+        """
+        from landda_hpc.analysis.ensemble.mean_update import MeanUpdate
+
+        return MeanUpdate(self.build(context))
 
     def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
         """The errors that the method assumes, to be compared with innovations; nothing by default.

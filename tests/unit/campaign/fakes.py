@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.increments import Analysed
 from landda_hpc.campaign.parts import CampaignParts, Schedule
+from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import METHODS, TimeConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.instance import Instance
@@ -128,9 +130,13 @@ class FakeExchange:
     def __init__(self, event: Events) -> None:
         self.event, self.rows = event, {}
 
-    def gather_means(self, instance: Instance) -> FloatArray:
+    def gather_means(self, instances: Sequence[Instance]) -> RunRows:
+        (instance,) = instances
         self.event(f"means {instance.name}")
-        return self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index))).copy()
+        return RunRows(self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index))).copy())
+
+    def score_members(self, images: Any) -> None:
+        assert not images.members
 
     def gather_surface(self, instance: Instance) -> FloatArray:
         self.event(f"surface {instance.name}")
@@ -139,7 +145,8 @@ class FakeExchange:
     def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
         return observation
 
-    def distribute(self, instance: Instance, increments: FloatArray | None, spreading: Any) -> FloatArray:
+    def distribute(self, instances: Sequence[Instance], increments: FloatArray | None, spreading: Any) -> FloatArray:
+        (instance,) = instances
         self.event(f"distribute {instance.name} {spreading}")
         assert increments is not None
         self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index)))[:, 0] += increments[:, 0]
@@ -170,22 +177,18 @@ class FakeUpdate:
 
     spreading, drift_spreading = "by analysis", "by drift"
 
-    def __init__(self, event: Events, name: str, drift: FakeDrift | None = None) -> None:
-        self.event, self.name, self.drift, self.received = event, name, drift, []
+    def __init__(self, event: Events, name: str, assimilates: bool, drift: FakeDrift | None = None) -> None:
+        self.event, self.name, self.assimilates, self.drift, self.received = event, name, assimilates, drift, []
 
-    def analyse(self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: Any = None) -> Analysis:
+    def analyse(self, rows: RunRows, observation: ImageObservation, time: datetime, referee: Any = None) -> Analysed:
         self.event(f"analyse {self.name}")
-        return Analysis(np.ones(SHAPE))
+        return Analysed(Analysis(np.ones(SHAPE)), np.ones((N_CELLS, 1)))
 
-    def increments(self, analysis: Analysis | None) -> FloatArray | None:
-        return None if analysis is None else analysis.increment.reshape(-1, 1)
+    def distribute(self, instances: Sequence[Instance], found: Analysed, exchange: FakeExchange) -> FloatArray:
+        return exchange.distribute(instances, found.increments, self.spreading)
 
     def report_increment(self, before: FloatArray, after: FloatArray) -> None:
         self.received.append(after - before)
-
-    def learn_drift(self, analysis: Analysis, observation: ImageObservation, time: datetime) -> None:
-        if self.drift is not None:
-            self.event(f"learn {self.name}")
 
 
 class FakeRecorder:
@@ -277,7 +280,9 @@ def make_parts(
         "models": FakeModels(event),
         "instances": instances,
         "exchange": FakeExchange(event),
-        "updates": {r.name: FakeUpdate(event, r.name, FakeDrift() if r.name in drifts else None) for r in runs},
+        "updates": {
+            r.name: FakeUpdate(event, r.name, r.assimilates, FakeDrift() if r.name in drifts else None) for r in runs
+        },
         "keeper": FakeKeeper(event),
         "observations": FakeObservations(event, every) if is_first else None,
         "recorder": FakeRecorder(event) if is_first else None,

@@ -16,6 +16,7 @@ from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.increments import AnalysisOfObservedDepth, AnalysisOfUpperLayers, RunUpdate
 from landda_hpc.campaign.observation_preparation import MEMORY_KEY
 from landda_hpc.campaign.recorder import CycleImages
+from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, DataError, StorageError
@@ -191,8 +192,8 @@ def observation(update: RunUpdate, value: float) -> ImageObservation:
     return ImageObservation.flagged(given, domain.is_soil, START, (0.0, 0.1), "made up")
 
 
-def rows_of(update: RunUpdate, value: float) -> Any:
-    return np.full((len(update.domain.cells), update.domain.columns.size), value)
+def rows_of(update: RunUpdate, value: float) -> RunRows:
+    return RunRows(np.full((len(update.domain.cells), update.domain.columns.size), value))
 
 
 def test_an_analysis_needs_rows_and_observation(update: RunUpdate) -> None:
@@ -200,9 +201,7 @@ def test_an_analysis_needs_rows_and_observation(update: RunUpdate) -> None:
     assert update.analyse(None, seen, START) is None
     assert update.analyse(rows_of(update, 0.2), None, START) is None
     assert replace(update, analysis=None).analyse(rows_of(update, 0.2), seen, START) is None
-    assert update.increments(None) is None
-    analysis = update.analyse(rows_of(update, 0.2), seen, START)
-    increments = update.increments(analysis)
+    increments = update.analyse(rows_of(update, 0.2), seen, START).increments
     assert increments.shape == (len(update.domain.cells), 1)
     np.testing.assert_allclose(np.unique(increments.round(12)), [0.0, 0.05])
     (pair,) = update.analysis.method.pairs
@@ -213,8 +212,7 @@ def test_a_drift_learns_in_observed_cells_only(update: RunUpdate) -> None:
     late = START + 72 * HOUR  # after the days that teach nothing
     seen = observation(update, 0.3)
     before = update.drift.state()["mean"].copy()
-    update.learn_drift(None, seen, late)
-    update.learn_drift(Analysis(np.ones(update.domain.grid.shape)), None, late)
+    assert update.analyse(rows_of(update, 0.2), None, late) is None
     assert np.array_equal(update.drift.state()["mean"], before)
     update.learn_drift(Analysis(np.full(update.domain.grid.shape, 0.02)), seen, late)
     learned = update.drift.correction(late - 48 * HOUR) != 0.0
@@ -227,11 +225,11 @@ def test_upper_layers_are_analysed_one_by_one(tmp_path: Path) -> None:
     parts = build_parts(foundation(tmp_path, runs=RUNS, observations=SHALLOW))
     update = parts.updates["var3d_point"]
     rows = rows_of(update, 0.2)
-    rows[:, 1 + parts.domain.columns.n_depths : -1] += [0.0, 0.05, 0.1]
+    rows.mean[:, 1 + parts.domain.columns.n_depths : -1] += [0.0, 0.05, 0.1]
     seen = observation(update, 0.3)
-    analysis = update.analyse(rows, seen, START)
-    increments = update.increments(analysis)
-    assert increments.shape == (len(parts.domain.cells), 3) and len(analysis.layers) == 3
+    found = update.analyse(rows, seen, START)
+    increments = found.increments
+    assert increments.shape == (len(parts.domain.cells), 3) and len(found.analysis.layers) == 3
     used = np.isfinite(parts.domain.cells.from_image(seen.values))
     means = increments[used].mean(axis=0)
     assert means[0] > means[1] > 0.0 and abs(means[2]) < 1e-8, "the lowest layer agrees with the observation"

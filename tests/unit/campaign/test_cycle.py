@@ -71,7 +71,6 @@ def test_steps_of_a_cycle_come_in_their_order(tmp_path: Path) -> None:
         "surface control",
         "observe 02-06",
         "analyse pointwise",
-        "learn pointwise",
         "distribute pointwise by analysis",
         "means pointwise",
         "series 1",
@@ -105,7 +104,6 @@ def test_what_is_recorded_when(tmp_path: Path) -> None:
     assert third.images.observation is None
     assert all(set(one.drift_accounts) == {"pointwise"} for one in recorder.cycles), "also in the free forecast"
     assert event.of("observe") == ["observe 02-06", "observe 02-12"], "the free forecast has no observations"
-    assert event.of("learn") == ["learn pointwise"], "a drift learns from analyses only"
     assert observations.surfaces == [None, None], "no check needs the surface"
     assert [(cycle, len(sent), len(peak)) for cycle, _, sent, peak in recorder.seconds] == [
         (1, 1, 1),
@@ -150,7 +148,7 @@ def test_a_zero_increment_leaves_the_means_bit_for_bit(tmp_path: Path) -> None:
     parts = make_parts(tmp_path, event, schedule=Schedule(calendar(1, 1), 6), recorder=recorder)
     update = parts.updates["pointwise"]
     nothing = update.analyse(None, None, START)
-    nothing.increment[:] = 0.0
+    nothing.increments[:] = 0.0
     update.analyse = lambda *_: nothing
     Campaign(parts).run()
     (cycle,) = recorder.cycles

@@ -79,8 +79,8 @@ class StopAt:
 def test_the_nature_run_comes_first() -> None:
     config = parse_config({**RAW, "runs": RUNS})
     instances = bare_instances(config.runs, has_nature=True)
-    assert [(i.name, i.index, i.assimilates) for i in instances] == [
-        ("nature", 0, False), ("control", 1, False), ("pointwise", 2, True), ("member", 3, False)
+    assert [(i.name, i.index, i.is_plain) for i in instances] == [
+        ("nature", 0, False), ("control", 1, True), ("pointwise", 2, True), ("member", 3, False)
     ]  # fmt: skip
     assert all(i.model is None and i.state is None for i in instances)
     assert [i.name for i in bare_instances(config.runs, has_nature=False)] == [i.name for i in instances[1:]]

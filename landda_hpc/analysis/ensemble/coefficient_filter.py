@@ -1,0 +1,198 @@
+"""Ensemble Kalman filters in the coefficient space of images.
+
+The background covariance is diagonal in the coefficients of the frame: C^T diag(b) C, with b from the members, shrunk
+towards its wedge (``shrinkage``) and scaled to the background variance that innovations show (``inflation``). With
+K = b / (b + r) per coefficient, the mean and every member receive
+
+    mean:             C^T K C (y - H xm),
+    perturbed:        C^T K C (y + e_i - H x_i), where the sum of e_i is 0          (Burgers et al. 1998),
+    square root:      deviations a_i become a_i - C^T (1 - sqrt(1 - K)) C a_i        (Whitaker and Hamill 2002).
+
+The square root keeps the mean exactly, because it is linear in deviations that sum to zero.
+
+References
+----------
+Beezley, Mandel, Cobb (2011), arXiv:1102.5554, and Kasanicky, Mandel, Vejmelka (2015), Nonlin. Processes Geophys., 22,
+485-497 (diagonal covariances in spectral and wavelet space); Chabot et al. (2015), Tellus A, 67, 23629 (curvelets and
+images); Burgers, van Leeuwen, Evensen (1998), Mon. Weather Rev., 126, 1719-1724; Whitaker and Hamill
+(2002), Mon. Weather Rev., 130, 1913-1924.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
+from landda_hpc.analysis.ensemble.errors import EnsembleErrors
+from landda_hpc.analysis.ensemble.inflation import Inflation
+from landda_hpc.analysis.ensemble.protocol import EnsembleAnalysis, EnsemblePair, Members, spread_image
+from landda_hpc.analysis.ensemble.shrinkage import shrunk_variance
+from landda_hpc.analysis.error_models import ErrorModel
+from landda_hpc.analysis.frame_protocol import ImageFrame
+from landda_hpc.analysis.learned import LearnedErrors
+from landda_hpc.analysis.missing import GainSetting, MissingStrategy
+from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.constants import BoolArray, FloatArray
+
+_SUPPORT = 1e-3
+"""Variance of white errors, relative to the largest, below which a coefficient has no support on land."""
+
+
+class CoefficientFilter:
+    """Ensemble Kalman filter with a background covariance that is diagonal in coefficient space.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    members : distribution of the members over the root group.
+    errors : R, and the background variance that innovations show.
+    missing : treatment of cells without observation.
+    inflation : before and after the analysis.
+    seed : keys the perturbations of the observations.
+    has_perturbed_observations : 'perturbed' above, otherwise 'square root'.
+    shrinks : whether variances of coefficients are shrunk; otherwise the sample variances are used as they are.
+    """
+
+    def __init__(
+        self,
+        frame: ImageFrame,
+        members: Members,
+        errors: EnsembleErrors,
+        missing: MissingStrategy,
+        inflation: Inflation,
+        seed: int,
+        *,
+        has_perturbed_observations: bool,
+        shrinks: bool = True,
+    ) -> None:
+        self._frame, self._members, self._errors, self._missing = frame, members, errors, missing
+        self._inflation, self._seed = inflation, seed
+        self._is_perturbed, self._shrinks = has_perturbed_observations, shrinks
+        self._scales = WedgeGroups(frame, "per_scale")
+        self._white: tuple[bytes, FloatArray] | None = None
+
+    def analyse(self, pair: EnsemblePair) -> EnsembleAnalysis:
+        """See ``EnsembleMethod.analyse``. Collective over the root group."""
+        frame, groups, mean = self._frame, self._errors.groups, pair.mean
+        now = self._errors.now(mean)
+        mine = [member for block in self._members.blocks for member in block]
+        images = {member: pair.image(pair.anomalies[member]) for member in mine}
+        sampled = self._variance(images)
+        white = self._white_on(mean.domain)
+        shown = now.background * _ratio(groups.sums(white), now.white)  # from the observed cells to the domain
+        factor = self._inflation.before(shown, groups.sums(sampled))
+        variance, weight = sampled, np.zeros(groups.n)
+        if self._shrinks:
+            variance, weight = shrunk_variance(frame, groups, sampled, white, pair.n_members)
+        variance = groups.expand(factor) * variance
+        supported = white > _SUPPORT * white.max()
+        b = np.divide(variance, white, out=np.zeros_like(variance), where=supported)
+        r_variance = now.observation.variance(frame, mean.domain)
+        r = np.divide(r_variance, white, out=np.zeros_like(variance), where=supported)
+        spread = spread_image(pair)
+        prior = LearnedErrors(frame, b, np.nan_to_num(spread), self._seed, "background")
+        gain = coefficient_gain(b, r)
+        setting = GainSetting(frame, prior, now.observation, gain)
+        update = self._missing.update(setting, mean)
+        change = self._member_changes(setting, pair, images, factor)
+        increments = pair.of_cells(update.increment)[None, :] + change
+        diagnostics = (
+            gain_statistics(gain, variance, frame.blocks)
+            | update.diagnostics
+            | now.diagnostics
+            | {
+                "inflation_by_scale": self._by_scale(factor, sampled),
+                "shrinkage_by_scale": self._by_scale(weight, sampled),
+            }
+        )
+        analysis = Analysis(update.increment, spread, diagnostics, warnings=self._errors.warning(now.diagnostics))
+        return EnsembleAnalysis(analysis, observed=self._members.by_cell(increments))
+
+    def _variance(self, images: Mapping[int, FloatArray]) -> FloatArray:
+        """Sample variances of the members' coefficients, (n_var,). Collective."""
+        blocks = self._members.blocks
+        energy = np.zeros((len(blocks), self._frame.n_var))
+        for row, block in zip(energy, blocks, strict=True):
+            for member in block:
+                self._frame.accumulate_energy(images[member], row)
+        variance: FloatArray = self._members.sum_blocks(energy) / (self._members.n_members - 1)
+        return variance
+
+    def _member_changes(
+        self, setting: GainSetting, pair: EnsemblePair, images: Mapping[int, FloatArray], factor: FloatArray
+    ) -> FloatArray:
+        """Changes of the deviations of this process's members, (n_members here, n_cells). Collective."""
+        frame, inflation = self._frame, self._inflation
+        root = self._errors.groups.expand(np.sqrt(factor))
+        is_inflated = bool((factor != 1.0).any())
+        noise = self._perturbations(setting.observation, pair) if self._is_perturbed else {}
+        mine = replace(setting, gain=setting.gain if self._is_perturbed else 1.0 - np.sqrt(1.0 - setting.gain))
+        analysed: dict[int, FloatArray] = {}
+        for member, background in images.items():
+            inflated = (
+                np.where(pair.mean.domain, frame.apply_gain(background, root), 0.0) if is_inflated else background
+            )
+            innovation = noise[member] - inflated if self._is_perturbed else -inflated
+            analysed[member] = inflated + self._missing.update(mine, _with_innovation(pair.mean, innovation)).increment
+            analysed[member] = inflation.relaxed(background, analysed[member])
+        if inflation.relax_spread > 0.0:
+            stds = [np.sqrt(self._scales.sums(self._variance(part))) for part in (images, analysed)]
+            stretch = self._scales.expand(inflation.after(*stds))
+            analysed = {m: np.where(pair.mean.domain, frame.apply_gain(a, stretch), 0.0) for m, a in analysed.items()}
+        rows = [pair.of_cells(analysed[member] - images[member]) for member in images]
+        return np.array(rows).reshape(len(rows), pair.cell.size)
+
+    def _perturbations(self, errors: ErrorModel, pair: EnsemblePair) -> dict[int, FloatArray]:
+        """Perturbations of the observation for this process's members, with a sum of zero over all. Collective."""
+        domain, key = pair.mean.domain, pair.mean.time_key
+        blocks = self._members.blocks
+        drawn = {m: errors.perturbation(domain, f"{key} member", m) for block in blocks for m in block}
+        sums = np.zeros((len(blocks), domain.size))
+        for row, block in zip(sums, blocks, strict=True):
+            for member in block:
+                row += drawn[member].reshape(-1)
+        mean = (self._members.sum_blocks(sums) / self._members.n_members).reshape(domain.shape)
+        return {member: image - mean for member, image in drawn.items()}
+
+    def _white_on(self, domain: BoolArray) -> FloatArray:
+        """Variances of white errors of unit variance on the domain, (n_var,); kept, because the domain is constant."""
+        key = domain.tobytes()
+        if self._white is None or self._white[0] != key:
+            self._white = key, self._frame.local_variance(domain.astype(np.float64))
+        return self._white[1]
+
+    def _by_scale(self, values: FloatArray, variance: FloatArray) -> list[float]:
+        """Means over the groups of each scale, weighted by the variance of the members."""
+        groups = self._errors.groups
+        weights = groups.sums(variance)
+        means: list[float] = _ratio(groups.by_scale(weights * values), groups.by_scale(weights)).tolist()
+        return means
+
+    def applied(self, increment: FloatArray) -> None:
+        """See ``HearsIncrements.applied``, of the mean."""
+        self._errors.applied(increment)
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return self._errors.state()
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        self._errors.restore(arrays)
+
+
+def _with_innovation(pair: ImagePair, innovation: FloatArray) -> ImagePair:
+    """The pair with another innovation, and the same observed cells."""
+    return replace(
+        pair,
+        background=np.where(pair.observed, 0.0, pair.background),
+        observation=np.where(pair.observed, innovation, np.nan),
+    )
+
+
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0.0)

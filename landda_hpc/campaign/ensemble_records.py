@@ -1,0 +1,121 @@
+"""Records of ensembles after each cycle: spread and skill, CRPS, rank histogram. Rank 0 only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+
+from landda_hpc.analysis.ensemble.errors import OBSERVATION_STD
+from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.run_rows import MemberRows
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.instances.domain import Domain
+from landda_hpc.random_fields.keyed import keyed_generator
+from landda_hpc.verification.statistics.ensembles import effective_size, rank_histogram
+
+_DIVERGED: Final = 4.0
+"""Innovation variance over spread^2 + R from which a filter may have diverged."""
+
+
+class EnsembleRecords:
+    """Makes the records of ensembles.
+
+    Parameters
+    ----------
+    domain : of the campaign.
+    seed : of the campaign; keys the ranks among ties and the errors that are added to members.
+    is_scored : land cells that are scored, (n_cells,).
+    """
+
+    def __init__(self, domain: Domain, seed: int, is_scored: BoolArray) -> None:
+        self._domain, self._seed, self._is_scored = domain, seed, is_scored
+        self._warned: set[str] = set()
+
+    def of_stage(
+        self,
+        mean: FloatArray,
+        members: MemberRows,
+        truth: FloatArray | None,
+        observed: FloatArray | None,
+        observation_std: float | None,
+        labels: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Record of an ensemble before or after an analysis.
+
+        Parameters
+        ----------
+        mean : rows of the ensemble mean, (n_cells, n_columns).
+        truth : rows of the nature run; None without one.
+        observed : observation in the land cells, m3 m-3, (n_cells,); None without one.
+        observation_std : of its errors, m3 m-3; None if unknown.
+        labels : cycle, time, run, stage.
+
+        Returns
+        -------
+        The labels; number of members; by layer the spread, and with a truth the RMSE of the mean, their ratio, which is
+        1 for a reliable ensemble, and the CRPS, m3 m-3; effective size; rank histogram of the truth at the observed
+        depth, or of the observation, to whose errors the members are exposed.
+        """
+        columns, n = self._domain.columns, members.observed.shape[0]
+        counted = self._is_scored & (columns.frozen(mean) == 0.0) & np.isfinite(mean[:, 0])
+        layers: dict[str, dict[str, float | None]] = {}
+        for i, layer in enumerate(self._domain.depth_names):
+            spread = _rms(columns.depth(members.spread, i)[counted])
+            layers[layer] = {"spread": spread}
+            if truth is not None and members.crps is not None:
+                rmse = _rms((columns.depth(mean, i) - columns.depth(truth, i))[counted])
+                # The error of a mean of N members is larger than that of an infinite ensemble.
+                ratio = None if not rmse else spread * float(np.sqrt((n + 1.0) / n)) / rmse
+                crps = columns.depth(members.crps, i)[counted]
+                layers[layer] |= {
+                    "rmse": rmse,
+                    "spread_skill": ratio,
+                    "crps": float(crps.mean()) if crps.size else None,
+                }
+        anomalies = members.observed[:, counted] - columns.observed(mean)[counted]
+        record = {**labels, "members": n, "layers": layers, "effective_size": effective_size(anomalies)}
+        found = self._histogram(members.observed, counted, truth, observed, observation_std, labels)
+        return record | ({} if found is None else {"rank_histogram": found[0], "ranked": found[1]})
+
+    def _histogram(
+        self,
+        values: FloatArray,
+        counted: BoolArray,
+        truth: FloatArray | None,
+        observed: FloatArray | None,
+        observation_std: float | None,
+        labels: Mapping[str, Any],
+    ) -> tuple[list[int], str] | None:
+        generator = keyed_generator(self._seed, "ranks", *(str(labels[name]) for name in ("time", "run", "stage")))
+        if truth is not None:
+            reference, ranked = self._domain.columns.observed(truth), "truth"
+        elif observed is not None and observation_std is not None and labels["stage"] == "background":
+            # The observation is drawn from members with errors, if the ensemble is reliable.
+            values = values + observation_std * generator.standard_normal(values.shape)
+            reference, ranked = observed, "observation"
+        else:
+            return None
+        used = counted & np.isfinite(reference)
+        return rank_histogram(values[:, used], reference[used], generator).tolist(), ranked
+
+    def divergence(self, time: datetime, record: Mapping[str, Any], analysis: Analysis) -> Iterator[str]:
+        """A warning, once in a job, if innovations are much larger than spread and observation errors explain."""
+        name = str(record["run"])
+        std, innovation = analysis.diagnostics.get(OBSERVATION_STD), record.get("innovation_std")
+        if name in self._warned or not isinstance(std, float) or innovation is None or analysis.spread is None:
+            return
+        expected = float(np.nanmean(analysis.spread**2)) + std**2
+        if innovation**2 > _DIVERGED * expected:
+            self._warned.add(name)
+            yield (
+                f"the ensemble may have diverged at {time.isoformat()}: the standard deviation of the innovations is "
+                f"{innovation:.3f} m3 m-3, spread and observation errors explain {np.sqrt(expected):.3f}. Use adaptive "
+                "inflation or larger perturbations"
+            )
+
+
+def _rms(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0

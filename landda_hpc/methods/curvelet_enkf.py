@@ -1,0 +1,61 @@
+"""Ensemble Kalman filters in coefficient space, with perturbed observations or as a square root."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from landda_hpc.methods.base.curvelet_section import MissingSection
+from landda_hpc.methods.base.ensemble_section import EnsembleRun
+from landda_hpc.methods.base.errors_of_method import ensemble_errors
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class CoefficientRun(EnsembleRun, MissingSection):
+    """Keys of both filters."""
+
+    shrinkage: bool = Field(
+        True,
+        description="whether variances of coefficients, from few members, are shrunk towards the mean of their wedge; "
+        "otherwise they are used as they are",
+    )
+
+    HAS_PERTURBED_OBSERVATIONS: ClassVar[bool]
+
+    def build_ensemble(self, context: MethodContext, n_members: int) -> CoefficientFilter:
+        """See ``EnsembleRun.build_ensemble``."""
+        from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
+
+        frame = context.frame(self.frame)
+        return CoefficientFilter(
+            frame,
+            context.members(n_members),
+            ensemble_errors(self.observation_errors, frame, context),
+            self.missing_strategy(context, n_members),
+            self.inflation.build(),
+            context.seed,
+            has_perturbed_observations=self.HAS_PERTURBED_OBSERVATIONS,
+            shrinks=self.shrinkage,
+        )
+
+
+class CurveletEnkfRun(CoefficientRun):
+    """EnKF of curvelet coefficients with perturbed observations; B from the members."""
+
+    method: Literal["curvelet_enkf"] = "curvelet_enkf"
+    name: str = Field("curvelet_enkf", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+    HAS_PERTURBED_OBSERVATIONS = True
+
+
+class CurveletEnsrfRun(CoefficientRun):
+    """Square-root filter of curvelet coefficients (deterministic, keeps the mean); B from the members."""
+
+    method: Literal["curvelet_ensrf"] = "curvelet_ensrf"
+    name: str = Field("curvelet_ensrf", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+    HAS_PERTURBED_OBSERVATIONS = False
