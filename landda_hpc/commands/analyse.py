@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand, TyperOption
 
 from landda_hpc.commands.console.options import Regrid, parse_overrides
-from landda_hpc.config import METHODS, Run, apply_overrides, current, problems_of
 from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.config import Run
 
 _OPTION_OF = {
     "frame.boundary": "--boundary",
@@ -35,8 +36,14 @@ class MethodsCommand(TyperCommand):
         """Write the help."""
         for parameter in self.params:
             if parameter.name == "method" and isinstance(parameter, TyperOption):
-                parameter.help = f"Analysis method, as in a campaign's runs: {', '.join(METHODS)}."
+                parameter.help = f"Analysis method, as in a campaign's runs: {', '.join(_methods())}."
         super().format_help(ctx, formatter)
+
+
+def _methods() -> list[str]:
+    from landda_hpc.config import METHODS
+
+    return list(METHODS)
 
 
 def command(
@@ -44,7 +51,7 @@ def command(
     observation: Annotated[Path, typer.Argument(metavar="OBS", help="netCDF image of observed soil moisture, m3 m-3.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("analysis.nc"),
     method: Annotated[
-        str, typer.Option(help="Analysis method, as in a campaign's runs.", autocompletion=lambda: list(METHODS))
+        str, typer.Option(help="Analysis method, as in a campaign's runs.", autocompletion=lambda: _methods())
     ] = "enkf_like",
     background_variable: Annotated[
         str | None, typer.Option(help="Variable of BACKGROUND; default: its only image.")
@@ -143,6 +150,10 @@ def _number(value: float | list[float] | None) -> float:
 
 def _run(method: str, options: dict[str, Any]) -> Run:
     """Run section with these keys; a ConfigError names the option of each problem."""
+    from pydantic import ValidationError
+
+    from landda_hpc.config import METHODS, apply_overrides, current, problems_of
+
     section = METHODS[method]
     try:
         plain = apply_overrides({"method": method}, options, within="runs.*")

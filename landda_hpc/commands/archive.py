@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -82,6 +81,8 @@ def command(
     The errors are differences within a campaign (--campaign DIR: its control run minus the observations), or between
     two series of images (--model and --observation) at their common times.
     """
+    import numpy as np
+
     from landda_hpc.studies.error_archive import build_archive, campaign_differences
 
     require_one_source(campaign, model, observation)

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
-from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.trial import Trial
+    from landda_hpc.config import CampaignConfig
 
 
 def command(
@@ -38,6 +38,7 @@ def command(
     """
     from landda_hpc.campaign.estimate import estimate, kept_checkpoints, measure, needs
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
+    from landda_hpc.config import load_config
     from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
     from landda_hpc.evaluation.referee import open_referee
     from landda_hpc.instances.campaign_weather import weather_problems

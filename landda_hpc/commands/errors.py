@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -77,6 +77,8 @@ def command(
 
 
 def _print(console: Console, found: RunErrors) -> None:
+    import numpy as np
+
     of_scale = found.estimates.by_scale
     table = Table(
         title=f"Run {found.run}: standard deviations of equivalent white errors, m3 m-3", title_justify="left"
@@ -104,6 +106,8 @@ def _print(console: Console, found: RunErrors) -> None:
 
 
 def _interval(estimate: Estimate, place: int, digits: int, *, is_variance: bool) -> str:
+    import numpy as np
+
     value, limits = estimate.value[place], estimate.limits[place]
     if is_variance:
         value, limits = np.sqrt(value), np.sqrt(limits)
@@ -113,4 +117,4 @@ def _interval(estimate: Estimate, place: int, digits: int, *, is_variance: bool)
 
 
 def _number(values: FloatArray, place: int, digits: int) -> str:
-    return f"{values[place]:.{digits}f}" if np.isfinite(values[place]) else ""
+    return f"{values[place]:.{digits}f}" if math.isfinite(values[place]) else ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -50,8 +50,8 @@ def command(
     for heading in ("vegetation", *(f"{d:g} m" for d in DEPTHS_M), "memory"):
         table.add_column(heading, justify="left" if heading == "vegetation" else "right")
     for name, arrival, memory in zip(names, found.arrival, found.memory, strict=True):
-        cells = [f"{x:g}" if np.isfinite(x) else "never" for x in arrival]
-        table.add_row(name, *cells, f"{memory:g}" if np.isfinite(memory) else f"> {free_days}")
+        cells = [f"{x:g}" if math.isfinite(x) else "never" for x in arrival]
+        table.add_row(name, *cells, f"{memory:g}" if math.isfinite(memory) else f"> {free_days}")
     Console().print(table)
     content = {
         name: {"arrival_days": dict(zip(map(str, DEPTHS_M), row.tolist(), strict=True)), "memory_days": float(memory)}

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -80,6 +79,8 @@ def climatology(
     The images come from a campaign (--campaign DIR, with background and observation among its output.fields), or from
     two series (--model and --observation). Choose a period that is not assimilated.
     """
+    import numpy as np
+
     from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, training_warnings
 
     require_one_source(campaign, model, observation)

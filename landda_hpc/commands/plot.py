@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir
-from landda_hpc.config import CampaignConfig, read_resolved
 
 if TYPE_CHECKING:
+    from landda_hpc.config import CampaignConfig
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
 TimeOption = Annotated[
@@ -57,6 +57,7 @@ def command(
     Exit code 5: the files were written, but some of the named data could not be used; verification.md and the screen
     list them.
     """
+    from landda_hpc.config import read_resolved
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     campaign = CampaignFolder.open(folder)
@@ -85,6 +86,7 @@ def _report(campaign: CampaignFolder, config: CampaignConfig, *, accept_gaps: bo
     from landda_hpc.campaign.final_report import make_report
     from landda_hpc.campaign.record_check import require_records
     from landda_hpc.commands.console.gap_report import print_gaps
+    from landda_hpc.config import read_resolved
     from landda_hpc.evaluation import settings
     from landda_hpc.evaluation.evaluation_report import is_asked, verify_campaign
     from landda_hpc.instances.domain import make_domain

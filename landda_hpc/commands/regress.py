@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
-from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ def command(
         return
     import numpy as np
 
+    from landda_hpc.constants import SOIL_Z
     from landda_hpc.verification.statistics.sample_size import pair_warnings
 
     table = Table(title="Slopes relative to the observed depth (dimensionless)", title_justify="left")

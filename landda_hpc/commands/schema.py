@@ -7,15 +7,6 @@ from typing import Annotated
 
 import typer
 
-from landda_hpc.config import (
-    CHECKS,
-    METHODS,
-    MODELS,
-    PRODUCT_ENTRIES,
-    STATION_ENTRIES,
-    CampaignConfig,
-)
-
 
 def command(
     indent: Annotated[int, typer.Option(help="Number of spaces of indentation.")] = 2,
@@ -31,6 +22,8 @@ def command(
     Editors that support JSON schema can check and complete the YAML file of a campaign with it. The schema includes
     parts of installed packages (docs/plugins.md).
     """
+    from landda_hpc.config import CampaignConfig
+
     if parts:
         for line in _parts():
             typer.echo(line)
@@ -40,6 +33,7 @@ def command(
 
 def _parts() -> list[str]:
     """The names that a configuration can give, by kind; those of other packages with their package."""
+    from landda_hpc.config import CHECKS, METHODS, MODELS, PRODUCT_ENTRIES, STATION_ENTRIES
     from landda_hpc.methods.base.error_section import ERROR_MODELS
 
     lines = []

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir, SetOption, parse_overrides
-from landda_hpc.config import read_resolved
 from landda_hpc.errors import StorageError
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def command(
     list them.
     """
     from landda_hpc.campaign.record_check import TABLES, require_records
+    from landda_hpc.config import read_resolved
     from landda_hpc.evaluation.evaluation_report import is_asked, verify_campaign
     from landda_hpc.evaluation.settings import read_settings
     from landda_hpc.instances.domain import make_domain

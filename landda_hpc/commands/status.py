@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import CampaignDir
-from landda_hpc.config import read_resolved
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.timetable import Timetable
@@ -48,6 +47,7 @@ def command(
     to decide whether it is alive.
     """
     from landda_hpc.campaign.timetable import timetable
+    from landda_hpc.config import read_resolved
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.storage.report_state import read_report_state, report_step
     from landda_hpc.storage.retention import list_checkpoints

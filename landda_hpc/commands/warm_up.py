@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from landda_hpc.commands.console.options import SetOption, parse_overrides
-from landda_hpc.config import load_config, parse_config
 from landda_hpc.errors import ConfigError
 
 _TWIN: Final[dict[str, Any]] = {
@@ -36,6 +35,7 @@ def command(
     lies in __pycache__ of the package, or in the user's cache folder; set NUMBA_CACHE_DIR to choose another one.
     """
     from landda_hpc.campaign.trial import TrialError, compile_loops
+    from landda_hpc.config import load_config, parse_config
 
     if file is None and overrides:
         raise ConfigError("--set changes keys of a configuration: give its FILE.")

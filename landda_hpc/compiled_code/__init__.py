@@ -5,20 +5,23 @@ files that were compiled into it, and it raises an error without a writable fold
 the code of a module by the content of all sources that it imports (`sources`). It uses the first writable folder
 (`folders`), and compiles without a cache if there is none. It serves the loops of this package only: the environment
 and numba's settings are not changed, and NUMBA_CACHE_DIR is respected.
+
+numba is loaded when a loop is first called: it takes longer than the other imports of a module with loops.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from threading import RLock
 from typing import Any, Literal, TypeVar
-
-import numba
-
-from landda_hpc.compiled_code.kernel_cache import KernelCache
 
 __all__ = ["compiled", "n_compiled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_LOADING = RLock()
+"""One thread makes the dispatcher of a loop; a loop that it calls is made in the same thread."""
 
 
 def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "numpy") -> Callable[[F], F]:
@@ -37,16 +40,55 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
     options: dict[str, Any] = {"nogil": nogil, "error_model": error_model, "no_cfunc_wrapper": True}
 
     def decorate(function: F) -> F:
-        dispatcher: Any = numba.njit(**options)(function)
-        # With NUMBA_DISABLE_JIT numba returns the function itself.
-        if dispatcher is not function:
-            dispatcher._cache = KernelCache(function)
-        kept: F = dispatcher
+        kernel: Any = _Kernel(function, options)
+        kept: F = kernel
         return kept
 
     return decorate
 
 
+class _Kernel:
+    """A compiled function whose numba dispatcher is made at its first use, by Python or in the code of another loop."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._options = options
+        self._made: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self._made or self._dispatcher())(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes of the dispatcher, for example its signatures."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._dispatcher(), name)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba takes this object for in the code of another loop."""
+        from numba.core import types
+
+        return types.Dispatcher(self._dispatcher())
+
+    def _dispatcher(self) -> Any:
+        with _LOADING:
+            if self._made is None:
+                import numba
+
+                from landda_hpc.compiled_code.kernel_cache import KernelCache
+
+                dispatcher: Any = numba.njit(**self._options)(self.py_func)
+                # With NUMBA_DISABLE_JIT numba returns the function itself.
+                if dispatcher is not self.py_func:
+                    dispatcher._cache = KernelCache(self.py_func)
+                self._made = dispatcher
+        return self._made
+
+
 def n_compiled() -> int:
     """Number of loops that this process has compiled instead of loading them."""
+    from landda_hpc.compiled_code.kernel_cache import KernelCache
+
     return KernelCache.n_compiled

@@ -42,8 +42,8 @@ def measure_start(shape: tuple[int, int]) -> dict[str, float]:
 
     Returns
     -------
-    `import_s` : importing the package (numba, ducc0). `first_use_ever_s` : plan, forward and inverse of one image with
-    no compiled loops on disk; `first_use_s` : the same with them.
+    `import_s` : importing the package. `first_use_ever_s` : loading numba and ducc0, plan, forward and inverse of one
+    image with no compiled loops on disk; `first_use_s` : the same with them.
     """
     code = _START.format(n1=shape[0], n2=shape[1])
     with tempfile.TemporaryDirectory() as cache:

@@ -12,13 +12,16 @@ the variance of each single coefficient (`variance.DiagonalVariance`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
-import scipy.sparse
 
 from landda_hpc.curvelet.boundary import Boundary
 from landda_hpc.curvelet.variance import WindowedFrame
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,6 +53,8 @@ class WedgeVariance:
     def _window_squares(self) -> scipy.sparse.csr_matrix:
         """W^2 of every wedge, times its multiplicity: (number of blocks, cells of the extended image)."""
         if self._squares is None:
+            import scipy.sparse  # imported here and below: it would double the time to load the package
+
             n1, n2 = self._frame.shape
             values, columns, ends = [], [], [0]
             for window, block in zip(self._frame.windows, self._frame.blocks, strict=True):
@@ -88,6 +93,8 @@ def expected_power(sigma2: FloatArray, boundary: Boundary) -> FloatArray:
 
 def _cosines(values: FloatArray, axis: int) -> FloatArray:
     """Return sum_x values(x) cos(2 pi k (2 x + 1) / (2 N)) for k = 0 ... 2 N - 1 along an axis of N entries."""
+    import scipy.fft
+
     n = values.shape[axis]
     # The type-II transform has cos(pi j (2 x + 1) / (2 N)), j < N; beyond it is odd about N: j = 2 k.
     table = 0.5 * scipy.fft.dct(values, type=2, axis=axis)

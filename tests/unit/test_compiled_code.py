@@ -9,8 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -276,10 +278,25 @@ def test_nothing_else_in_the_process_is_changed() -> None:
         "import os, numba\n"
         "settings = lambda: {k: v for k, v in vars(numba.config).items() if k.isupper()}\n"
         "before = dict(os.environ), settings()\n"
-        "import landda_hpc.curvelet.kernels, landda_hpc.model.column.land.humidity as humidity\n"
+        "from landda_hpc.curvelet import Curvelet2D\n"
+        "frame = Curvelet2D((17, 17)); frame.inverse(frame.forward([[0.0] * 17] * 17))\n"
         "assert (dict(os.environ), settings()) == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_a_loop_is_made_once_when_threads_call_it_first(package: Package) -> None:
+    loop = package.load().loop
+    begin = threading.Barrier(4)
+
+    def call(x: int) -> int:
+        begin.wait()
+        return loop(x)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(call, range(4))) == [3, 4, 5, 6]
+    assert len(loop.signatures) == 1
+    assert sum(loop.stats.cache_hits.values()) + sum(loop.stats.cache_misses.values()) == 1
 
 
 def test_every_kernel_is_kept_this_way() -> None:
@@ -287,12 +304,13 @@ def test_every_kernel_is_kept_this_way() -> None:
     assert direct == []
 
 
-def test_a_user_without_an_entry_and_without_home_imports_kernels() -> None:
+def test_a_user_without_an_entry_and_without_home_runs_kernels() -> None:
     code = (
         "import os, pwd\n"
         "for name in ('HOME', 'XDG_CACHE_HOME', 'NUMBA_CACHE_DIR'): os.environ.pop(name, None)\n"
         "def nobody(uid): raise KeyError(f'getpwuid(): uid not found: {uid}')\n"
         "pwd.getpwuid = nobody\n"
-        "import landda_hpc.curvelet.variance\n"
+        "from landda_hpc.curvelet import Curvelet2D\n"
+        "frame = Curvelet2D((17, 17)); frame.inverse(frame.forward([[0.0] * 17] * 17))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)

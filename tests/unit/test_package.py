@@ -9,7 +9,19 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
+
 import landda_hpc
+
+HELP = """
+import sys
+from landda_hpc.commands.application import app
+sys.argv = ["landda", "--help"]
+try:
+    app()
+except SystemExit as end:
+    assert not end.code
+"""
 
 
 def test_version_is_that_of_the_distribution() -> None:
@@ -17,11 +29,20 @@ def test_version_is_that_of_the_distribution() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+([.a-z0-9+]*)", landda_hpc.__version__)
 
 
-def test_import_needs_neither_mpi_nor_numba() -> None:
-    """`import landda_hpc` is cheap and starts no MPI: rooms are imported by name."""
-    code = "import sys, landda_hpc; print([m for m in ('mpi4py', 'numba', 'h5py') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("code", "not_loaded"),
+    [
+        ("import landda_hpc", "numpy typer pydantic numba scipy mpi4py h5py netCDF4 matplotlib xarray pandas"),
+        ("import landda_hpc.curvelet", "typer pydantic numba scipy ducc0 mpi4py h5py netCDF4 matplotlib xarray pandas"),
+        (HELP, "numpy pydantic yaml numba scipy ducc0 mpi4py h5py netCDF4 matplotlib xarray pandas landda_hpc.config"),
+    ],
+    ids=["landda_hpc", "curvelet", "help"],
+)
+def test_what_a_process_does_not_load(code: str, not_loaded: str) -> None:
+    """Every process pays for what it loads; MPI must not start without need."""
+    code += f"\nimport sys; print([name for name in {not_loaded.split()} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_console_script_points_at_cli_main() -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from landda_hpc.config import FrameConfig, apply_overrides, parse_yaml, problems_of, shorten
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from landda_hpc.config import FrameConfig
     from landda_hpc.regridding.regrid import Method
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
@@ -83,6 +82,8 @@ def require_one_source(campaign: Path | None, model: list[Path] | None, observat
 
 def parse_overrides(items: list[str] | None) -> dict[str, Any]:
     """``["a.b=3"]`` -> ``{"a.b": 3}``; values are YAML. Raises ConfigError for text without '='."""
+    from landda_hpc.config import parse_yaml, shorten
+
     overrides: dict[str, Any] = {}
     for item in items or []:
         key, separator, value = item.partition("=")
@@ -94,6 +95,10 @@ def parse_overrides(items: list[str] | None) -> dict[str, Any]:
 
 def parse_frame(items: list[str] | None) -> FrameConfig:
     """``["boundary=reflect"]`` -> frame with that option. Raises a ConfigError that names the problem."""
+    from pydantic import ValidationError
+
+    from landda_hpc.config import FrameConfig, apply_overrides, problems_of
+
     try:
         return FrameConfig.model_validate(apply_overrides({}, parse_overrides(items)))
     except ValidationError as error:
