@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landda_hpc.cell_means import cell_means
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
@@ -43,8 +42,10 @@ class LandCells:
         cell, counts = np.unique(tiles.cell, return_counts=True)
         # bincount adds in the order of tiles: the bits of a loop over them.
         owner, use = np.repeat(np.arange(cell.size), counts), tiles.is_updatable
-        soil = np.bincount(owner[use], weights=tiles.area_fraction[use], minlength=cell.size).astype(np.float64)
-        porosity = cell_means(tiles.cell, tiles.area_fraction, use, tiles.porsl[:, :1])[:, 0]
+        area = tiles.area_fraction[use]
+        soil = np.bincount(owner[use], weights=area, minlength=cell.size).astype(np.float64)
+        pores = np.bincount(owner[use], weights=area * tiles.porsl[use, 0], minlength=cell.size)
+        porosity = np.divide(pores, soil, out=np.full(cell.size, np.nan), where=soil > 0.0)
         return cls(grid, cell.astype(np.int64), counts.astype(np.int64), soil, porosity)
 
     def __len__(self) -> int:

@@ -6,15 +6,17 @@ import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from PIL import Image
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.io.atomic import write_bytes
@@ -73,22 +75,90 @@ def run_styles(runs: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
     return styles
 
 
-def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Return a figure of a size in inches with a title and room for labels, outside pyplot's registry."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+def new_figure(width: float, height: float, title: str = "", *, is_placed: bool = False) -> Figure:
+    """Return a figure of a size in inches with a title, outside pyplot's registry.
+
+    Parameters
+    ----------
+    is_placed : whether the caller gives all axes their place, with room for labels; otherwise it is made when the
+        figure is drawn, which takes as much time again.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=None if is_placed else "constrained")
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(title, fontsize=FONT + 2)
+        figure.suptitle(title, fontsize=FONT + 2, y=1.0 - 0.07 / height, verticalalignment="top")
     return figure
+
+
+def place_panels(
+    figure: Figure,
+    *,
+    left: float,
+    right: float,
+    top: float,
+    bottom: float,
+    column_gap: float = 0.0,
+    row_gap: float = 0.0,
+) -> None:
+    """Give subplots their place: margins of the figure and gaps between panels, inches."""
+    width, height = figure.get_size_inches()
+    place = figure.axes[0].get_subplotspec()
+    assert place is not None, "made by subplots"
+    n_rows, n_columns = place.get_gridspec().get_geometry()
+    panel = (width - left - right - (n_columns - 1) * column_gap) / n_columns
+    panel_height = (height - top - bottom - (n_rows - 1) * row_gap) / n_rows
+    figure.subplots_adjust(
+        left=left / width,
+        right=1.0 - right / width,
+        top=1.0 - top / height,
+        bottom=bottom / height,
+        wspace=column_gap / panel,
+        hspace=row_gap / panel_height,
+    )
+
+
+def panel_title(ax: Axes, text: str, **style: Any) -> None:
+    """Write a title above the top left corner of a panel; its place does not depend on what else is drawn."""
+    ax.set_title(text, **{"loc": "left", "fontsize": FONT, "y": 1.0, **style})
 
 
 def tidy(ax: Axes) -> None:
     """Give an axis small labels, and a thin frame and grid."""
-    ax.tick_params(labelsize=SMALL_FONT, length=2.5, width=0.6)
-    ax.grid(visible=True, color="#cccccc", linewidth=0.4)
+    ax.tick_params(labelsize=SMALL_FONT, length=2.5, width=0.6, grid_color="#cccccc", grid_linewidth=0.4)
+    ax.grid(visible=True)
     ax.set_axisbelow(True)
     for spine in ax.spines.values():
         spine.set_linewidth(0.6)
+
+
+def colour_bar(
+    ax: Axes,
+    colours: Colormap,
+    norm: BoundaryNorm,
+    ticks: FloatArray,
+    form: str,
+    label: str,
+    *,
+    is_horizontal: bool,
+) -> None:
+    """Fill an axis with a colour bar; its triangles lie within the axis."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "axes of a figure"
+    width, height = ax.get_position().size * figure.get_size_inches()
+    bar = figure.colorbar(
+        ScalarMappable(norm=norm, cmap=colours),
+        cax=ax,
+        orientation="horizontal" if is_horizontal else "vertical",
+        extendfrac=1.2 * min(width, height) / max(width, height),
+    )
+    bar.set_ticks(ticks.tolist(), labels=[with_minus_signs(format(tick, form)) for tick in ticks])
+    bar.ax.tick_params(labelsize=SMALL_FONT, length=2.0, width=0.6)
+    bar.set_label(label, fontsize=FONT)
+
+
+def with_minus_signs(text: str) -> str:
+    """Return a text of numbers with minus signs instead of hyphens."""
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
@@ -110,13 +180,22 @@ def save(figure: Figure, path: Path) -> None:
     kind = path.suffix.lstrip(".")
     # Drawn before the file is opened, so that errors of drawing are not reported as errors of the disk.
     content = io.BytesIO()
-    with rc_context({"svg.hashsalt": "landda_hpc", "pdf.fonttype": 42}):
-        figure.savefig(content, format=kind, dpi=DPI, metadata=_UNDATED[kind])
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        if not axis.get_label_text():
+            axis.set_label_coords(0.0, 0.0)  # or the place for a label, which depends on all ticks, is looked for
+    if kind == "png":
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's backends have no types
+        # Nothing shines through. A higher level of compression takes twice as long and saves a twentieth.
+        opaque = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]  # the same
+        opaque.save(content, format="png", dpi=(DPI, DPI), compress_level=3)
+    else:
+        with rc_context({"svg.hashsalt": "landda_hpc", "pdf.fonttype": 42}):
+            figure.savefig(content, format=kind, dpi=DPI, metadata=_UNDATED[kind])
     write_bytes(path, content.getvalue(), make_folder=True)
 
 
 _UNDATED: Final[dict[str, dict[str, str | None]]] = {
-    "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     "svg": {"Date": None, "Creator": None},
 }

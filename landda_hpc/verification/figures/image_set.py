@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.grid import Grid, grid_from_centres
-from landda_hpc.io.hdf5_locks import locking_fault
 
 FIELDS: Final = ("control", "background", "analysis", "forecast", "observation", "truth")
 DIFFERENCES: Final = ("increment", "innovation")
@@ -49,42 +49,23 @@ def read_images(path: Path) -> list[ImageSet]:
     MissingFileError : the file does not exist.
     DataError : the file is not readable, a coordinate is missing, or a variable has other dimensions.
     """
-    import xarray as xr  # imported here: it takes half a second, and campaigns without figures do not read images
-
-    if not path.is_file():
-        raise MissingFileError(f"image file '{path}' does not exist.")
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as dataset:
-            dataset.load()
-    except (OSError, ValueError) as error:
-        what = locking_fault(path, error) or "is not a readable netCDF file:"
-        raise DataError(f"file '{path}' {what} {error}") from error
-    missing = [name for name in ("lat", "lon", "time") if name not in dataset.variables]
-    if missing or ("run" not in dataset.variables and "run" not in dataset.attrs):
-        raise DataError(f"'{path}' lacks {', '.join(missing) or 'run (coordinate or global attribute)'}.")
-    names = [name for name in _IMAGE_NAMES if name in dataset.data_vars]
-    for name in names:
-        dims = tuple(str(d) for d in dataset[name].dims)
-        if dims[-2:] != ("lat", "lon") or not set(dims[:-2]) <= {"run", "time"}:
-            raise DataError(f"'{path}': {name} has dimensions {dims}; expected ([run,] [time,] lat, lon).")
-    grid = grid_from_centres(
-        np.asarray(dataset["lat"].values, np.float64), np.asarray(dataset["lon"].values, np.float64)
-    )
-    runs = [
-        str(r) for r in np.atleast_1d(dataset["run"].values if "run" in dataset.variables else dataset.attrs["run"])
-    ]
+    with NetcdfFile(path) as file:
+        missing = [name for name in ("lat", "lon", "time") if not file.has(name)]
+        run = file.file_attribute("run")
+        if missing or not (run or file.has("run")):
+            raise DataError(f"'{path}' lacks {', '.join(missing) or 'run (coordinate or global attribute)'}.")
+        dims = {name: tuple(file.dims(name)) for name in _IMAGE_NAMES if file.has(name)}
+        for name, found in dims.items():
+            if found[-2:] != ("lat", "lon") or not set(found[:-2]) <= {"run", "time"}:
+                raise DataError(f"'{path}': {name} has dimensions {found}; expected ([run,] [time,] lat, lon).")
+        grid = grid_from_centres(file.values("lat"), file.values("lon"))
+        times, values = read_times(file, "time"), {name: file.values(name) for name in dims}
+        runs = file.texts("run") if file.has("run") else [run]
     sets = []
     for i, run in enumerate(runs):
-        for j, stamp in enumerate(np.atleast_1d(dataset["time"].values)):
+        for j, time in enumerate(times):
             at = {"run": i, "time": j}
-            images = {
-                name: np.asarray(
-                    dataset[name].isel({d: n for d, n in at.items() if d in dataset[name].dims}).values,
-                    np.float64,
-                )
-                for name in names
-            }
-            time: datetime = np.datetime64(stamp, "us").astype(datetime)
+            images = {name: values[name][tuple(at[dim] for dim in dims[name][:-2])] for name in dims}
             images = {name: image for name, image in images.items() if np.isfinite(image).any()}
             sets.append(ImageSet(run, time, grid, images))
     return sets

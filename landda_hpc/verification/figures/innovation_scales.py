@@ -70,8 +70,9 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
     styles = appearance.run_styles(one.run for one in runs)
     has_lags = any(one.lag.size for one in runs)
     n_rows = len(_ROWS) if has_lags else len(_ROWS) - 1
-    figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows, title)
+    figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows, title, is_placed=True)
     axes = figure.subplots(n_rows, n_scales, squeeze=False, sharey="row")
+    appearance.place_panels(figure, left=0.68, right=0.3, top=0.5, bottom=0.7, column_gap=0.5, row_gap=0.4)
     span = min(one.times[0] for one in runs), max(one.times[-1] for one in runs)
     for scale in range(n_scales):
         for one in runs:
@@ -86,8 +87,11 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
                 axes[3, scale].plot(one.lag, one.autocorrelation[:, scale], marker="o", markersize=3.0, **line)
         for ax in axes[:3, scale]:
             time_axis(ax, span)
+        for ax in axes[:2, scale]:  # the third row has the dates
+            ax.tick_params(labelbottom=False)
+            ax.xaxis.get_offset_text().set_visible(False)
         name = {0: "scale 0, coarsest", n_scales - 1: f"scale {scale}, finest"}.get(scale, f"scale {scale}")
-        axes[0, scale].set_title(name, fontsize=appearance.FONT)
+        appearance.panel_title(axes[0, scale], name, loc="center")
         _bounds(axes[:, scale], has_lags=has_lags)
     _chi_square_axis(axes[2, 0], np.concatenate([one.chi_square.ravel() for one in runs]))
     for row, text in enumerate(_ROWS[:n_rows]):
@@ -116,8 +120,9 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
     if not shown:
         raise DataError(f"no scale with directions to draw in '{path}'.")
     styles = appearance.run_styles(one.run for one in runs)
-    figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3, title)
+    figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3, title, is_placed=True)
     axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    appearance.place_panels(figure, left=0.66, right=0.2, top=0.5, bottom=0.74, column_gap=0.25)
     for ax, scale in zip(axes, shown, strict=True):
         for one in runs:
             of_scale = one.scale == scale
@@ -128,7 +133,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
             for values, width in ((one.innovation_by_wedge, 1.3), (one.residual_by_wedge, 0.7)):
                 mean = _root_mean_square(values[:, of_scale])
                 ax.plot(x[order], mean[order], color=colour, linestyle=dash, linewidth=width)
-        ax.set_title(f"scale {scale}", fontsize=appearance.FONT)
+        appearance.panel_title(ax, f"scale {scale}", loc="center")
         ax.set_xlim(0.0, 180.0)
         ax.set_xticks([0, 45, 90, 135, 180])
         ax.set_xlabel("direction of features (°; 0 zonal, 90 meridional)", fontsize=appearance.FONT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,8 +12,25 @@ if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray
     from landda_hpc.regions import Region
 
-_TITLE = 0.42
-"""Height of a panel's title and tick labels, inches."""
+_TITLE: Final = 0.27
+"""Height of a panel's title, inches; so are the numbers below."""
+_LATITUDES: Final = 0.48
+"""Width of labels of latitudes."""
+_LONGITUDES: Final = 0.24
+"""Height of labels of longitudes; half the width of one."""
+_ROW_GAP: Final = 0.07
+_COLUMN_GAP: Final = 0.48
+_TOP: Final = 0.3
+_REGION_NAMES: Final = 0.24
+_LEGEND: Final = 0.3
+_BAR: Final = 0.15
+"""Thickness of a colour bar."""
+_BAR_BELOW: Final = 0.7
+_BAR_RIGHT: Final = 0.95
+"""Room of a colour bar with its labels, below and right of the maps."""
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, width and height, as fractions of the figure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,35 +45,88 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """An arrangement of panels.
+    """An arrangement of panels, which gives the place of everything in the figure.
 
     Attributes
     ----------
-    n_rows : number of rows of panels.
-    width_ratios : relative widths of the columns.
-    width, height : size of the figure, inches.
+    widths : widths of the maps in each column, inches.
+    height_of_map : their height, inches.
     places : (row, column, panel, region), in the order of their letters.
     bars_below : whether colour bars are below the panels; otherwise they are to the right.
-    has_fields : whether the first column (bars below) or row contains fields, not differences.
+    is_by_region : whether each column is a region.
     """
 
-    n_rows: int
-    width_ratios: list[float]
-    width: float
-    height: float
+    widths: list[float]
+    height_of_map: float
     places: list[tuple[int, int, Panel, Region]]
     bars_below: bool
-    has_fields: bool
+    is_by_region: bool = False
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of panels."""
+        return 1 + max(row for row, _, _, _ in self.places)
+
+    @property
+    def width(self) -> float:
+        """Width of the figure, inches."""
+        right = _LONGITUDES + (0.0 if self.bars_below else _BAR_RIGHT)
+        return _LATITUDES + sum(self.widths) + (len(self.widths) - 1) * self._column_gap + right
+
+    @property
+    def height(self) -> float:
+        """Height of the figure, inches."""
+        return self._top + self.n_rows * self._pitch - _ROW_GAP + self._bottom
 
     @property
     def is_narrow(self) -> bool:
         """Whether panels are too narrow for scores next to the title."""
-        return min(self.width_ratios) / sum(self.width_ratios) * self.width < 5.0
+        return min(self.widths) < 4.4
 
-    def beside(self, is_difference: bool) -> tuple[slice, int] | tuple[int, slice]:
-        """Return the index of the column or row of panels to which the colour bar of one kind belongs."""
-        number = 1 if is_difference and self.has_fields else 0
-        return (slice(None), number) if self.bars_below else (number, slice(None))
+    def box(self, row: int, column: int) -> Box:
+        """Return the place of a map."""
+        left = _LATITUDES + sum(self.widths[:column]) + column * self._column_gap
+        bottom = self.height - self._top - (row + 1) * self._pitch + _ROW_GAP
+        return self._fractions(left, bottom, self.widths[column], self.height_of_map)
+
+    def labelled_sides(self, row: int, column: int) -> tuple[bool, bool]:
+        """Return whether longitudes are written below a map, and latitudes left of it: not between equal axes."""
+        is_last = not any(r > row and c == column for r, c, _, _ in self.places)
+        return is_last, column == 0 or self.is_by_region
+
+    def box_of_bar(self, is_difference: bool) -> Box:
+        """Return the place of the colour bar of one kind: below its column, or right of its first rows."""
+        mine = [(row, column) for row, column, panel, _ in self.places if panel.is_difference == is_difference]
+        if self.bars_below:
+            left, _, width, _ = self.box(*mine[0])
+            bottom, height = (_LEGEND + _BAR_BELOW - _BAR) / self.height, _BAR / self.height
+            return left + 0.04 * width, bottom, 0.92 * width, height
+        first = last = mine[0][0]
+        while (last + 1) in {row for row, _ in mine}:
+            last += 1
+        _, top, _, height = self.box(first, 0)
+        _, bottom, _, _ = self.box(last, 0)
+        left, length = self.width - _BAR_RIGHT, top + height - bottom
+        return left / self.width, bottom + 0.02 * length, _BAR / self.width, 0.96 * length
+
+    @property
+    def _column_gap(self) -> float:
+        return _COLUMN_GAP + (_LATITUDES - _LONGITUDES if self.is_by_region else 0.0)
+
+    @property
+    def _top(self) -> float:
+        return _TOP + (_REGION_NAMES if self.is_by_region else 0.0)
+
+    @property
+    def _pitch(self) -> float:
+        return _TITLE + self.height_of_map + _ROW_GAP
+
+    @property
+    def _bottom(self) -> float:
+        return _LONGITUDES + _LEGEND + (_BAR_BELOW if self.bars_below else 0.0)
+
+    def _fractions(self, left: float, bottom: float, width: float, height: float) -> Box:
+        return left / self.width, bottom / self.height, width / self.width, height / self.height
 
 
 def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> Layout:
@@ -68,10 +138,8 @@ def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> 
             row, column = row + 1, 0
         places.append((row, column, panel, region))
         column += 1
-    n_rows = row + 1
-    panel_width = 4.8 if aspect(region) > 1.2 else max(2.6, 3.2 * aspect(region))
-    height = n_rows * (panel_width / aspect(region) + _TITLE) + 0.9
-    return Layout(n_rows, [1.0] * n_columns, (panel_width + 0.5) * n_columns + 1.5, height, places, False, True)
+    width = 4.8 if aspect(region) > 1.2 else max(2.6, 3.2 * aspect(region))
+    return Layout([width] * n_columns, width / aspect(region), places, bars_below=False)
 
 
 def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequence[Region]) -> Layout:
@@ -79,38 +147,35 @@ def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequ
     if len(regions) > 1:
         return _by_region([*fields, *differences], regions)
     kinds = [kind for kind in (fields, differences) if kind]
-    return (_in_rows if aspect(regions[0]) < 1.2 else _in_columns)(kinds, regions[0], bool(fields))
+    return (_in_rows if aspect(regions[0]) < 1.2 else _in_columns)(kinds, regions[0])
 
 
-def _in_columns(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bool) -> Layout:
+def _in_columns(kinds: Sequence[Sequence[Panel]], region: Region) -> Layout:
     """Put fields in the left column and differences in the right; letters run along rows."""
-    n_rows = max(len(kind) for kind in kinds)
     places = [
         (row, column, panels[row], region)
-        for row in range(n_rows)
+        for row in range(max(len(kind) for kind in kinds))
         for column, panels in enumerate(kinds)
         if row < len(panels)
     ]
-    height = n_rows * (4.8 / aspect(region) + _TITLE) + 1.3
-    return Layout(n_rows, [1.0] * len(kinds), 5.4 * len(kinds), height, places, True, has_fields)
+    width = 4.8
+    return Layout([width] * len(kinds), width / aspect(region), places, bars_below=True)
 
 
-def _in_rows(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bool) -> Layout:
+def _in_rows(kinds: Sequence[Sequence[Panel]], region: Region) -> Layout:
     """Put fields in the upper row and differences in the lower, for regions that are about as high as wide."""
     n_columns = max(len(kind) for kind in kinds)
     places = [(row, column, panel, region) for row, kind in enumerate(kinds) for column, panel in enumerate(kind)]
-    panel_width = max(2.6, 3.2 * aspect(region))
-    height = len(kinds) * (panel_width / aspect(region) + _TITLE) + 0.9
-    width = (panel_width + 0.5) * n_columns + 1.2
-    return Layout(len(kinds), [1.0] * n_columns, width, height, places, False, has_fields)
+    width = max(2.6, 3.2 * aspect(region))
+    return Layout([width] * n_columns, width / aspect(region), places, bars_below=False)
 
 
 def _by_region(panels: Sequence[Panel], regions: Sequence[Region]) -> Layout:
     """Use one row per panel and one column per region."""
     places = [(row, column, panel, region) for row, panel in enumerate(panels) for column, region in enumerate(regions)]
     ratios = [aspect(region) for region in regions]  # so that all panels have the same height
-    height = len(panels) * (4.15 * len(regions) / sum(ratios) + _TITLE) + 1.1
-    return Layout(len(panels), ratios, 5.0 * len(regions) + 1.0, height, places, False, True)
+    height = 4.35 * len(regions) / sum(ratios)
+    return Layout([height * ratio for ratio in ratios], height, places, bars_below=False, is_by_region=True)
 
 
 def aspect(region: Region) -> float:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from contourpy import contour_generator
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
 from matplotlib.colors import BoundaryNorm, Colormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT, MarkerStyle
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.data import static_path
@@ -24,7 +28,7 @@ from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
-from landda_hpc.verification.figures.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
+from landda_hpc.verification.figures.map_layout import Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.statistics.region_windows import Window, window_of
 from landda_hpc.verification.statistics.scores import score
 
@@ -177,20 +181,17 @@ def draw_maps(
     layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
 
     when = "" if style.time is None else f", {style.time.day} {style.time:%B %Y, %H:%M} UTC"
-    figure = appearance.new_figure(layout.width, layout.height, style.title + when)
-    axes = figure.subplots(layout.n_rows, len(layout.width_ratios), squeeze=False, width_ratios=layout.width_ratios)
-    for ax in axes.flat:
-        ax.set_visible(False)
-    bars: dict[bool, list[Axes]] = {False: [], True: []}
+    figure = appearance.new_figure(layout.width, layout.height, style.title + when, is_placed=True)
     has_gaps = False
     for letter, (row, column, panel, region) in zip(_letters(), layout.places, strict=False):
-        ax = axes[row, column]
-        ax.set_visible(True)
+        ax = figure.add_axes(layout.box(row, column))
         window = window_of(grid, region)
-        _draw_panel(ax, panel, window, region, land, coast, *scales[panel.is_difference])
-        has_gaps |= bool(np.any(np.isnan(panel.image[window.index]) & land[window.index]))
-        ax.set_title(f"({letter}) {panel.title}", loc="left", fontsize=appearance.FONT)
-        if row == 0 and len(shown) > 1:
+        image, is_land = panel.image[window.index], land[window.index]
+        draw_image(ax, window, is_land, np.ma.masked_invalid(image), *scales[panel.is_difference])
+        frame_map(ax, region, coast, *layout.labelled_sides(row, column))
+        has_gaps |= bool(np.any(np.isnan(image) & is_land))
+        appearance.panel_title(ax, f"({letter}) {panel.title}")
+        if row == 0 and layout.is_by_region:
             ax.annotate(
                 region.name,
                 (0.5, 1.0),
@@ -202,17 +203,11 @@ def draw_maps(
                 fontweight="bold",
             )
         if panel.is_difference:
-            _annotate(
-                ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow or bool(in_grid)
-            )
-        bars[panel.is_difference].append(ax)
-    for is_difference, members in bars.items():
-        if members:
-            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 and not in_grid else members
-            if in_grid:
-                rows = sorted({row for row, _, panel, _ in layout.places if panel.is_difference == is_difference})
-                along = axes[rows].ravel().tolist()
-            _colour_bar(figure, along, *scales[is_difference], is_difference, layout, style.quantity)
+            text = _score_text(panel, images, score_mask & region.mask(grid))
+            _annotate(ax, text, inside=layout.is_narrow or bool(in_grid))
+    for is_difference in sorted({panel.is_difference for panel in chosen}):
+        ax = figure.add_axes(layout.box_of_bar(is_difference))
+        _colour_bar(ax, *scales[is_difference], is_difference, style.quantity, is_horizontal=layout.bars_below)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
 
@@ -250,11 +245,11 @@ def _score_text(panel: Panel, images: Mapping[str, FloatArray], mask: BoolArray)
         first, second = panel.name.split(_MINUS)
         s = score(images[first], images[second], mask)
         if s.n_cells:
-            return _with_minus_signs(f"SCC {s.scc:.2f}, ubRMSE {s.ubrmse:.3f}, bias {s.bias:+.3f}")
+            return appearance.with_minus_signs(f"SCC {s.scc:.2f}, ubRMSE {s.ubrmse:.3f}, bias {s.bias:+.3f}")
         return "no common cells"
     present = panel.image[mask & np.isfinite(panel.image)]
     if present.size:
-        return _with_minus_signs(f"mean {np.mean(present):+.3f}, st. dev. {np.std(present):.3f}")
+        return appearance.with_minus_signs(f"mean {np.mean(present):+.3f}, st. dev. {np.std(present):.3f}")
     return "no cells"
 
 
@@ -264,26 +259,7 @@ def _annotate(ax: Axes, text: str, *, inside: bool) -> None:
         box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
         ax.text(0.015, 0.025, text, transform=ax.transAxes, fontsize=appearance.SMALL_FONT, bbox=box, zorder=5)
     else:
-        ax.set_title(text, loc="right", fontsize=appearance.SMALL_FONT, color=appearance.INK)
-
-
-def _with_minus_signs(text: str) -> str:
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _draw_panel(
-    ax: Axes,
-    panel: Panel,
-    window: Window,
-    region: Region,
-    land: BoolArray,
-    coast: Coastline,
-    colours: Colormap,
-    norm: BoundaryNorm,
-) -> None:
-    image, is_land = panel.image[window.index], land[window.index]
-    draw_image(ax, window, is_land, np.ma.masked_where(~is_land | np.isnan(image), image), colours, norm)
-    frame_map(ax, region, coast)
+        appearance.panel_title(ax, text, loc="right", fontsize=appearance.SMALL_FONT, color=appearance.INK)
 
 
 def draw_image(
@@ -295,30 +271,50 @@ def draw_image(
     norm: BoundaryNorm,
 ) -> None:
     """Draw an image of a window, (rows, columns), over land without data and ocean."""
-    surface = np.where(is_land[..., None], to_rgb(appearance.NO_DATA), to_rgb(appearance.OCEAN))
-    ax.pcolormesh(window.lon_edges, window.lat_edges, surface, rasterized=True)
-    ax.pcolormesh(window.lon_edges, window.lat_edges, image, cmap=colours, norm=norm, rasterized=True)
+    colour = colours(norm(np.ma.filled(image, 0.0)))[..., :3]
+    colour[np.ma.getmaskarray(image)] = to_rgb(appearance.NO_DATA)
+    colour[~is_land] = to_rgb(appearance.OCEAN)
+    ax.pcolorfast(window.lon_edges, window.lat_edges, np.uint8(np.rint(255.0 * colour)))
 
 
-def frame_map(ax: Axes, region: Region, coast: Coastline) -> None:
-    """Give an axis the limits of a region, degree labels, grid lines and the coast."""
-    _draw_coast(ax, coast, region)
+def frame_map(
+    ax: Axes, region: Region, coast: Coastline, with_longitudes: bool = True, with_latitudes: bool = True
+) -> None:
+    """Give an axis the limits of a region, degree labels below and on the left if wanted, grid lines and the coast."""
+    lines = LineCollection(_coast_lines(coast, region), colors=appearance.INK, linewidths=0.55)
+    ax.add_collection(lines, autolim=False)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)
     ax.set_aspect(1.0 / shrinking(region))
     span = max(region.east - region.west, 2.0 * (region.north - region.south))
     spacing = 60.0 if span > 200.0 else 20.0 if span > 90.0 else 10.0 if span > 30.0 else 5.0
-    ax.xaxis.set_major_locator(MultipleLocator(spacing))
-    ax.yaxis.set_major_locator(MultipleLocator(30.0 if spacing == 60.0 else min(spacing, 10.0)))
-    ax.xaxis.set_major_formatter(FuncFormatter(appearance.longitude_label))
-    ax.yaxis.set_major_formatter(FuncFormatter(appearance.latitude_label))
-    ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6, color=appearance.INK)
-    ax.grid(visible=True, color="#888888", linewidth=0.3, alpha=0.5)
+    x = _multiples(spacing, region.west, region.east)
+    y = _multiples(30.0 if spacing == 60.0 else min(spacing, 10.0), region.south, region.north)
+    grid = [[(at, region.south), (at, region.north)] for at in x] + [[(region.west, at), (region.east, at)] for at in y]
+    ax.add_collection(LineCollection(grid, colors="#888888", linewidths=0.3, alpha=0.5), autolim=False)
+    # Not by matplotlib's axes, whose ticks would take most of the time of a map.
+    ax.xaxis.set_visible(False)
+    ax.yaxis.set_visible(False)
+    below, left = ax.get_xaxis_transform(), ax.get_yaxis_transform()
+    style: dict[str, Any] = {"linestyle": "", "color": appearance.INK, "markersize": 2.5, "markeredgewidth": 0.6}
+    ax.add_line(Line2D(x, [0.0] * len(x), marker=MarkerStyle(TICKDOWN), transform=below, clip_on=False, **style))
+    ax.add_line(Line2D([0.0] * len(y), y, marker=MarkerStyle(TICKLEFT), transform=left, clip_on=False, **style))
+    style = {"textcoords": "offset points", "fontsize": appearance.SMALL_FONT}
+    for at in x if with_longitudes else ():
+        ax.annotate(appearance.longitude_label(at), (at, 0.0), (0, -6), below, ha="center", va="top", **style)
+    for at in y if with_latitudes else ():
+        ax.annotate(appearance.latitude_label(at), (0.0, at), (-6, 0), left, ha="right", va="center_baseline", **style)
     for spine in ax.spines.values():
         spine.set_linewidth(0.6)
 
 
-def _draw_coast(ax: Axes, coast: Coastline, region: Region) -> None:
+def _multiples(spacing: float, first: float, last: float) -> list[float]:
+    return [spacing * n for n in range(math.ceil(first / spacing), math.floor(last / spacing) + 1)]
+
+
+@lru_cache(maxsize=8)
+def _coast_lines(coast: Coastline, region: Region) -> list[FloatArray]:
+    """Return the coast in and around a region, as lines of (longitude, latitude)."""
     margin = 3.0 * float(np.max(np.diff(coast.grid.lon_edges)))
     around = (
         Region(
@@ -339,40 +335,22 @@ def _draw_coast(ax: Axes, coast: Coastline, region: Region) -> None:
     if coast.grid.is_periodic and fraction.shape[1] == coast.grid.lon.size:
         fraction = np.concatenate([fraction[:, -1:], fraction, fraction[:, :1]], axis=1)
         lon = np.concatenate([lon[-1:] - 360.0, lon, lon[:1] + 360.0])
-    if fraction.min() < 0.5 <= fraction.max() and min(fraction.shape) >= 2:
-        ax.contour(lon, window.lat, fraction, levels=[0.5], colors=[appearance.INK], linewidths=0.55)
+    if min(fraction.shape) < 2:
+        return []
+    lines: Any = contour_generator(lon, window.lat, fraction).lines(0.5)
+    return list(lines)
 
 
 def _colour_bar(
-    figure: Figure,
-    axes: list[Any],
-    colours: Colormap,
-    norm: BoundaryNorm,
-    is_difference: bool,
-    layout: Layout,
-    quantity: str,
+    ax: Axes, colours: Colormap, norm: BoundaryNorm, is_difference: bool, quantity: str, *, is_horizontal: bool
 ) -> None:
-    horizontal, ticks = layout.bars_below, norm.boundaries
+    ticks = norm.boundaries
     edge = abs(float(ticks[len(ticks) // 2] if is_difference else ticks[1]))  # half a band for differences, else one
     digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9)
-    if horizontal and digits > 2:  # room for every second label; in pairs about 0
+    if is_horizontal and digits > 2:  # room for every second label; in pairs about 0
         ticks = np.concatenate([ticks[:6:2], ticks[7::2]])
-    bar = figure.colorbar(
-        ScalarMappable(norm=norm, cmap=colours),
-        ax=list(axes),
-        location="bottom" if horizontal else "right",
-        ticks=ticks,
-        extendfrac=0.05 if horizontal else 0.12 / max(2, len(axes)),
-        fraction=0.05,
-        pad=0.02,
-        shrink=0.92 if horizontal else 0.96,
-        aspect=34 if horizontal else max(14, 9 * len(axes) / len(layout.width_ratios)),
-    )
-    (bar.ax.xaxis if horizontal else bar.ax.yaxis).set_major_formatter(
-        FuncFormatter(lambda value, _: _with_minus_signs(f"{value:.{digits}f}"))
-    )
-    bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
-    bar.set_label(("Difference" if is_difference else quantity) + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
+    label = ("Difference" if is_difference else quantity) + " (m$^3$ m$^{-3}$)"
+    appearance.colour_bar(ax, colours, norm, ticks, f".{digits}f", label, is_horizontal=is_horizontal)
 
 
 def _surface_legend(figure: Figure, has_gaps: bool) -> None:

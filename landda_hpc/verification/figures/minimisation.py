@@ -113,8 +113,9 @@ def draw_minimisation(
     """
     if not records or any(len(r.cost) != len(r.gradient_norm) or not r.cost for r in records.values()):
         raise DataError(f"no minimisation to draw in '{path}', or cost and gradient of different length.")
-    figure = appearance.new_figure(9.6, 3.9, title)
+    figure = appearance.new_figure(9.6, 3.9, title, is_placed=True)
     left, right = figure.subplots(1, 2)
+    appearance.place_panels(figure, left=0.78, right=0.2, top=0.56, bottom=0.5, column_gap=0.8)
     styles = appearance.run_styles(records)
     starts = [r.cost[0] for r in records.values()]
     is_share = max(starts) > 20.0 * max(min(starts), 1e-300) and known is None
@@ -149,7 +150,7 @@ def draw_minimisation(
         (left, "(a)", "cost function" + (" / its start" if is_share else "")),
         (right, "(b)", "norm of its gradient"),
     ):
-        ax.set_title(text, loc="left", fontsize=appearance.FONT)
+        appearance.panel_title(ax, text)
         ax.set_xlabel("iteration", fontsize=appearance.FONT)
         ax.set_ylabel(label, fontsize=appearance.FONT)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -62,8 +62,10 @@ def draw_score_series(
     known = [b for b in of_images(benchmarks, reference) if (b.window, b.statistic) == ("assimilation", "mean")]
     known = [b for b in known if b.layer in layers and b.metric in dict(_SCORES)]
 
-    figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers), f"Soil moisture against {described(reference)}")
+    title = f"Soil moisture against {described(reference)}"
+    figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers), title, is_placed=True)
     axes = figure.subplots(len(layers), 2, squeeze=False, sharex=True, sharey="col")
+    appearance.place_panels(figure, left=0.6, right=0.3, top=0.54, bottom=0.7, column_gap=0.84, row_gap=0.33)
     for row, layer in enumerate(layers):
         of_layer = [r for r in chosen if r.layer == layer]
         for column, (score, label) in enumerate(_SCORES):
@@ -81,7 +83,7 @@ def draw_score_series(
             time_axis(ax, span)
             ax.set_ylabel(label, fontsize=appearance.FONT)
             title = f"({chr(ord('a') + 2 * row + column)}) {layer}"
-            ax.set_title(title, loc="left", fontsize=appearance.FONT, fontweight="bold")
+            appearance.panel_title(ax, title, fontweight="bold")
     for column, (score, _) in enumerate(_SCORES):
         drawn = [ax.dataLim for ax in axes[:, column]]
         _limits(axes[0, column], score, [float(d.ymin) for d in drawn], [float(d.ymax) for d in drawn])
@@ -168,8 +170,9 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
     order = _control_first(r.run for r in records)
     styles = appearance.run_styles(order)
     span = records[0].time, records[-1].time
-    figure = appearance.new_figure(8.0, 6.4, "Innovation statistics")
+    figure = appearance.new_figure(8.0, 6.4, "Innovation statistics", is_placed=True)
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))
+    appearance.place_panels(figure, left=0.76, right=0.3, top=0.52, bottom=0.7, row_gap=0.33)
     for run in order:
         of_run = [r for r in records if r.run == run]
         times = as_dates(r.time for r in of_run)
@@ -186,7 +189,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
         ("Observed cells", "number"),
     )
     for letter, ax, (name, unit) in zip("abc", axes, texts, strict=True):
-        ax.set_title(f"({letter}) {name}", loc="left", fontsize=appearance.FONT, fontweight="bold")
+        appearance.panel_title(ax, f"({letter}) {name}", fontweight="bold")
         ax.set_ylabel(unit, fontsize=appearance.FONT)
         time_axis(ax, span)
     for ax in axes[1:]:

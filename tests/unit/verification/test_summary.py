@@ -147,5 +147,5 @@ def test_bad_input_is_named(pictures, tmp_path, scores):
     with pytest.raises(DataError, match="background has dimensions"):
         read_images(tmp_path / "levels.nc")
     (tmp_path / "text.nc").write_text("no netCDF")
-    with pytest.raises(DataError, match="not a readable netCDF"):
+    with pytest.raises(DataError, match="cannot be opened as netCDF"):
         read_images(tmp_path / "text.nc")
