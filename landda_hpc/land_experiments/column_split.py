@@ -39,6 +39,7 @@ def prepare(step: float, weather: Record, column: Record, state: Record, tile: R
     top = load_tile(state, tile)
     clear(tile.amounts)
     tile.vapour_factor = column.vapour_factor
+    tile.sun_height = 0.7
     snow_cover(tile)
     tile.ground_roughness = tile.snow_cover * ROUGHNESS_SNOW + (1.0 - tile.snow_cover) * ROUGHNESS_SOIL
     refresh_canopy(weather.leaf_area, weather.stem_area, column, tile)

@@ -22,6 +22,7 @@ EXTINCTION: Final = 0.5  # of stomatal capacity down the canopy; equals that of 
 ROUGHNESS_LOW: Final = 0.15  # of canopy height, low plants
 ROUGHNESS_TALL: Final = 0.10  # trees
 TALL: Final = 10.0  # m
+BURIED_LOW: Final = 0.4  # of canopy height; depth of snow that buries low plants, which bend
 DISPLACEMENT_SHARE: Final = 0.67
 DENSE_LSAI: Final = 2.0  # at and above which a canopy has its maximum roughness
 LEAF_EXCHANGE: Final = 0.01  # m s-1/2
@@ -49,15 +50,18 @@ def canopy_now(leaf: float, stem: float, column: Record, tile: Record) -> None:
 
     Notes
     -----
-    Roughness and displacement change from those of the ground to those of a dense canopy with increasing leaf area
-    (Zeng and Wang 2007, J. Hydrometeorol., 8, 730-737).
+    Snow buries leaves and stems in proportion to its depth (Wang and Zeng 2009, Adv. Atmos. Sci., 26, 877-886): grass
+    of 0.5 m completely under 0.22 m, trees of 10 m and more under their height. Roughness and displacement change from
+    those of the ground to those of a dense canopy with increasing leaf area (Zeng and Wang 2007, J. Hydrometeorol., 8,
+    730-737).
     """
     cover = column.vegetation
     height = column.height
     rough = height * (ROUGHNESS_LOW + (ROUGHNESS_TALL - ROUGHNESS_LOW) * min(1.0, height / TALL))
     exposed = 1.0
     if tile.snow_depth > 0.0 and height > 0.0:
-        exposed = 1.0 / (1.0 + 0.1 * tile.snow_depth / rough)
+        buried = height * (BURIED_LOW + (1.0 - BURIED_LOW) * min(1.0, height / TALL))
+        exposed = max(0.0, 1.0 - tile.snow_depth / buried)
     tile.leaf_area = cover * leaf * exposed
     tile.plant_area = cover * (leaf + stem) * exposed
     if tile.plant_area < SMALLEST_LSAI:
@@ -70,7 +74,7 @@ def canopy_now(leaf: float, stem: float, column: Record, tile: Record) -> None:
         tile.wet_share = 0.0
         return
     within = (leaf + stem) * exposed
-    shade(within, column, tile)
+    shade(leaf * exposed, stem * exposed, column, tile)
     tile.leaf_emissivity = cover * (1.0 - math.exp(-within))
     tile.open_share = math.exp(-tile.plant_area)
     dense = math.exp(-DENSE_LSAI)

@@ -46,7 +46,7 @@ def ground_surface(kind: int, top: int, weather: Record, column: Record, tile: R
     surface = tile.temperature[top]
     if kind in (_WETLAND, _GLACIER, _LAKE):
         frozen = kind == _GLACIER or tile.ice[N_SNOW] > tile.liquid[N_SNOW]
-        water_surface(frozen, tile)
+        water_surface(frozen, kind == _GLACIER, tile)
     else:
         soil_surface(tile.water.theta[0], column, tile)
     if top < N_SNOW or is_water(kind):

@@ -16,7 +16,13 @@ from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
 from landda_hpc.model.column.hydraulics import soil_records
 from landda_hpc.model.column.land.plants import leaf_area, mixed
-from landda_hpc.model.column.land.radiation import DENSE_VISIBLE, albedo_with_leaves, scattering
+from landda_hpc.model.column.land.radiation import (
+    DENSE_VISIBLE,
+    VISIBLE_SCATTER,
+    albedo_with_leaves,
+    projection,
+    scattering,
+)
 from landda_hpc.model.column.land.records import COLUMN, Records, new_records
 from landda_hpc.model.column.soil import PEAT_OF_CLASS
 from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
@@ -34,7 +40,12 @@ GRAIN_DENSITY: Final = 2700.0  # kg m-3
 _SAND: Final[FloatArray] = np.array([40.0, *(c.sand for c in SOIL_CLASSES)])
 
 ALBEDO_LIMITS: Final = (0.10, 0.45)  # of dry soil
-CANOPY_LIMITS: Final = (0.03, 0.5)  # of dense canopies; near-infrared scattering of leaves is derived from it
+_LIMITS: Final = {
+    "canopy_albedo": (0.03, 0.5),  # near-infrared scattering of leaves is derived from it
+    "stem_visible": (0.0, 0.95),
+    "stem_infrared": (0.0, 0.97),
+    "leaf_angle": (-0.4, 0.6),  # of Goudriaan's projection
+}
 WETTING: Final = 0.11  # albedo of dry minus wet soil
 
 
@@ -49,7 +60,9 @@ class LandParameters:
     albedo_dry, albedo_wet : broadband albedo of bare soil, (n_tile,).
     vegetation_fraction : fraction of the ground covered by vegetation, 0..1.
     canopy_height : m.
-    canopy_albedo : broadband albedo of a dense canopy.
+    canopy_albedo : broadband albedo of a dense canopy of leaves.
+    stem_visible, stem_infrared : fraction of light that stems scatter.
+    leaf_angle : departure of leaf angles from random ones, see ``plants.Plant``.
     min_stomatal_resistance : per leaf area, s m-1.
     radiation_half : short-wave radiation at half of the stomatal light response, W m-2.
     leaf_width : m.
@@ -64,6 +77,9 @@ class LandParameters:
     vegetation_fraction: FloatArray
     canopy_height: FloatArray
     canopy_albedo: FloatArray
+    stem_visible: FloatArray
+    stem_infrared: FloatArray
+    leaf_angle: FloatArray
     min_stomatal_resistance: FloatArray
     radiation_half: FloatArray
     leaf_width: FloatArray
@@ -80,11 +96,9 @@ class LandParameters:
             expected = shapes.get(f.name, (n,))
             if value.shape != expected:
                 raise ShapeError(f"land parameter '{f.name}' has shape {value.shape}; expected {expected}.")
-            if not (np.isfinite(value) & (value >= 0.0)).all():
-                raise ModelError(f"land parameter '{f.name}' has values that are negative or not finite.")
-        low, high = CANOPY_LIMITS
-        if not ((self.canopy_albedo >= low) & (self.canopy_albedo <= high)).all():
-            raise ModelError(f"land parameter 'canopy_albedo' has values outside [{low}, {high}].")
+            low, high = _LIMITS.get(f.name, (0.0, np.inf))
+            if not (np.isfinite(value) & (value >= low) & (value <= high)).all():
+                raise ModelError(f"land parameter '{f.name}' has values outside [{low}, {high}], or not finite.")
 
     def __len__(self) -> int:
         return int(self.albedo_dry.shape[0])
@@ -124,11 +138,21 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
     leaves = leaf_area(tiles.climate_class, trees, climate.temperature)
     stems = mixed("sai", tiles.climate_class, trees)
-    canopy_albedo = mixed("albedo", tiles.climate_class, trees)
+    canopy_albedo, stem_visible, stem_infrared, angle = (
+        mixed(name, tiles.climate_class, trees) for name in ("albedo", "stem_visible", "stem_infrared", "leaf_angle")
+    )
     is_soil = tiles.patchtype == PatchType.SOIL
     cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
-    area = leaves.mean(axis=1) + stems
-    ground = _ground_albedo(cell_albedo(grid, path)[tiles.cell], cover, area, infrared_scatter(canopy_albedo))
+    mean = leaves.mean(axis=1)
+    area = mean + stems
+    green = mean / area
+    ground = _ground_albedo(
+        cell_albedo(grid, path)[tiles.cell],
+        cover,
+        area / np.array([projection(a)[2] for a in angle]),
+        stem_visible + green * (VISIBLE_SCATTER - stem_visible),
+        stem_infrared + green * (infrared_scatter(canopy_albedo) - stem_infrared),
+    )
     # Where leaves cover the ground the climatology does not constrain its albedo.
     ground = np.where(cover * (1.0 - np.exp(-0.5 * area)) < 0.6, ground, 0.16)
     albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
@@ -142,6 +166,9 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
         vegetation_fraction=cover,
         canopy_height=mixed("height", tiles.climate_class, trees),
         canopy_albedo=canopy_albedo,
+        stem_visible=stem_visible,
+        stem_infrared=stem_infrared,
+        leaf_angle=angle,
         min_stomatal_resistance=mixed("rs_min", tiles.climate_class, trees),
         radiation_half=mixed("rgl", tiles.climate_class, trees),
         leaf_width=mixed("leaf_width", tiles.climate_class, trees),
@@ -156,14 +183,16 @@ def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
 
 
 @compiled()
-def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatter: FloatArray) -> FloatArray:
+def _ground_albedo(
+    total: FloatArray, cover: FloatArray, depth: FloatArray, visible: FloatArray, infrared: FloatArray
+) -> FloatArray:
     """Ground albedo, 0..1, for which ground and leaves together have the given total albedo; by bisection."""
     ground = np.empty_like(total)
     for i in range(total.shape[0]):
         low, high = 0.0, 1.0
         for _ in range(30):
             middle = 0.5 * (low + high)
-            if albedo_with_leaves(middle, cover[i], area[i], scatter[i]) < total[i]:
+            if albedo_with_leaves(middle, cover[i], depth[i], visible[i], infrared[i]) < total[i]:
                 low = middle
             else:
                 high = middle
@@ -187,6 +216,8 @@ def column_records(
     columns.vegetation = parameters.vegetation_fraction
     columns.height = parameters.canopy_height
     columns.leaf_scatter = infrared_scatter(parameters.canopy_albedo)
+    columns.stem_visible = parameters.stem_visible
+    columns.stem_infrared = parameters.stem_infrared
     columns.min_stomatal_resistance = parameters.min_stomatal_resistance
     columns.radiation_half = parameters.radiation_half
     columns.leaf_width = parameters.leaf_width
@@ -197,6 +228,7 @@ def column_records(
         parameters.solid_conductivity,
         parameters.dry_conductivity,
         parameters.solid_heat_capacity,
+        parameters.leaf_angle,
         tiles.lat,
         tiles.lon,
         columns,
@@ -209,6 +241,7 @@ def _derive(
     solid: FloatArray,
     dry: FloatArray,
     solid_heat: FloatArray,
+    leaf_angle: FloatArray,
     lat: FloatArray,
     lon: FloatArray,
     columns: Records,
@@ -223,6 +256,7 @@ def _derive(
             column.saturated[j] = math.exp(log_solid + p * math.log(0.57))
             column.dry[j] = dry[i, j]
             column.solid_heat_capacity[j] = (1.0 - p) * solid_heat[i, j] * SOIL_DZ[j]
+        column.leaf_phi1, column.leaf_phi2, column.leaf_path = projection(leaf_angle[i])
         column.sin_lat = math.sin(math.radians(lat[i]))
         column.cos_lat = math.cos(math.radians(lat[i]))
         column.lon = math.radians(lon[i])

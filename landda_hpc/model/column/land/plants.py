@@ -24,7 +24,9 @@ class Plant:
     rs_min : minimum stomatal resistance per leaf area, s m-1.
     rgl : short-wave radiation at half of the light response, W m-2.
     leaf_width : m.
-    albedo : broadband albedo of a dense canopy.
+    albedo : broadband albedo of a dense canopy of leaves.
+    stem_visible, stem_infrared : fraction of light that stems scatter in the two bands.
+    leaf_angle : departure of leaf angles from random ones (chi of Ross 1975): -0.4 upright to 0.6 flat.
     """
 
     name: str
@@ -36,21 +38,28 @@ class Plant:
     rgl: float
     leaf_width: float
     albedo: float
+    stem_visible: float
+    stem_infrared: float
+    leaf_angle: float
 
 
 # Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes,
 # rounded; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
 # Biogeogr., 12, 191-205). Stomata and light factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585, Noah's
-# vegetation table), reduced by a quarter, because the humidity factor here is stronger than theirs.
-TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13)
-SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16)
-BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17)
-NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0, 30.0, 0.04, 0.11)
-GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20)
-TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20)
-SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20)
-DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 190.0, 100.0, 0.04, 0.22)
-TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17)
+# vegetation table), reduced by a quarter, because the humidity factor here is stronger than theirs. Scattering
+# of stems (reflectance plus transmittance of wood, and of dead grass: 0.36 + 0.22 visible, 0.58 + 0.38 near infrared)
+# and leaf angles: Dorman and Sellers (1989, J. Appl. Meteorol., 28, 833-855), as in CoLM.
+_WOOD: Final = (0.16, 0.39)
+_STRAW: Final = (0.58, 0.96)
+TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13, *_WOOD, 0.1)
+SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16, *_WOOD, 0.01)
+BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17, *_WOOD, 0.25)
+NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0, 30.0, 0.04, 0.11, *_WOOD, 0.01)
+GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20, *_STRAW, -0.3)
+TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20, *_STRAW, -0.3)
+SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20, *_WOOD, 0.01)
+DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 190.0, 100.0, 0.04, 0.22, *_WOOD, 0.01)
+TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17, *_STRAW, -0.3)
 
 
 def trees_of(koppen: str) -> Plant:

@@ -8,10 +8,13 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import ALBEDO_WATER, STEFAN_BOLTZMANN, T_FREEZE, FloatArray
+from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.records import Record
 
-ALBEDO_ICE: Final = 0.55  # bare glacier and lake ice
+# Visible and near infrared, as in CoLM.
+ALBEDO_GLACIER: Final = (0.8, 0.55)
+ALBEDO_LAKE_ICE: Final = (0.6, 0.4)  # also of frozen wetlands
+ALBEDO_WATER_DIFFUSE: Final = 0.1
 EMISSIVITY_SOIL: Final = 0.96
 EMISSIVITY_SNOW: Final = 0.97  # also of water and ice
 SNOW_VISIBLE: Final = 0.95  # albedo of fresh snow
@@ -30,25 +33,114 @@ def scattering(dense: FloatArray) -> FloatArray:
 
 
 VISIBLE_SCATTER: Final = float(scattering(np.array(DENSE_VISIBLE)))
+LOWEST_SUN: Final = 0.0223 + 0.0604 / (1.0 - 0.0683)  # sine of the height below which all light is diffuse
+RESONANCE: Final = 1.0e-5  # difference of squared extinctions below which ``beam_layer`` moves one of them
 
 
 @compiled()
-def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
+def projection(angle: float) -> tuple[float, float, float]:
+    """Coefficients of the projected area of leaves and stems, per area, phi1 + phi2 mu for the sine mu of a height.
+
+    The third number is the mean over all directions of mu over the projected area (Goudriaan 1977; Sellers 1985); 1 for
+    randomly oriented leaves.
+
+    Parameters
+    ----------
+    angle : departure of leaf angles from random ones, -0.4..0.6.
+    """
+    phi1 = 0.5 - 0.633 * angle - 0.33 * angle * angle
+    phi2 = 0.877 * (1.0 - 2.0 * phi1)
+    if abs(phi2) < 1.0e-4:
+        return phi1, phi2, 1.0
+    return phi1, phi2, (1.0 - phi1 / phi2 * math.log((phi1 + phi2) / phi1)) / phi2
+
+
+@compiled()
+def leaf_layer(scatter: float, depth: float) -> tuple[float, float]:
     """Reflectance and transmittance of a layer of leaves over black ground, for diffuse light in one band.
 
-    Two-stream approximation (Sellers 1985) for randomly oriented leaves.
+    Two-stream approximation (Sellers 1985).
 
     Parameters
     ----------
     scatter : fraction of the incident light that a leaf does not absorb, below 1.
-    area : area index of leaves and stems, m2 m-2.
+    depth : optical depth for diffuse light: area index of leaves and stems over ``leaf_path``.
     """
     leaves = 1.0 - (1.0 - BACK) * scatter
     back = BACK * scatter
     rate = math.sqrt(leaves * leaves - back * back)
-    fading = math.exp(-rate * area)
+    fading = math.exp(-rate * depth)
     all_orders = leaves + rate - (leaves - rate) * fading * fading
     return back * (1.0 - fading * fading) / all_orders, 2.0 * rate * fading / all_orders
+
+
+@compiled()
+def crossing(height: float, column: Record) -> tuple[float, float]:
+    """Extinction of a direct beam over that of diffuse light, and the fraction of its single scattering that goes up.
+
+    The second is that of leaves that scatter isotropically (Sellers 1985), before any further scattering.
+
+    Parameters
+    ----------
+    height : sine of solar height.
+    column : reads leaf_phi1, leaf_phi2 and leaf_path.
+    """
+    first = height * column.leaf_phi1
+    whole = column.leaf_phi1 + 2.0 * height * column.leaf_phi2
+    projected = column.leaf_phi1 + height * column.leaf_phi2
+    upward = 0.5 * projected / whole * (1.0 - first / whole * math.log((whole + first) / first))
+    return column.leaf_path * projected / height, upward
+
+
+@compiled()
+def beam_layer(
+    scatter: float, depth: float, steepness: float, upward: float, gaps: float, reflects: float, passes: float
+) -> tuple[float, float]:
+    """Fractions of a direct beam that the layer of ``leaf_layer`` scatters upward and downward over black ground.
+
+    The beam fades as exp(-steepness depth). The light that it scatters at each depth is the source of the two diffuse
+    streams (Sellers 1985); the solution is the particular one, proportional to the beam, plus the response of the
+    layer that makes the diffuse streams vanish above it and below it.
+
+    Parameters
+    ----------
+    scatter, depth : see ``leaf_layer``.
+    steepness : extinction of the beam over that of diffuse light.
+    upward : see ``crossing``.
+    gaps : fraction of the beam that passes, exp(-steepness depth).
+    reflects, passes : the layer's for diffuse light.
+    """
+    leaves = 1.0 - (1.0 - BACK) * scatter
+    back = BACK * scatter
+    apart = leaves * leaves - back * back - steepness * steepness
+    if abs(apart) < RESONANCE:  # beam and streams fade alike, and the two parts of the solution are infinite
+        change = math.copysign(2.0 * RESONANCE, -apart)
+        steepness += change
+        gaps *= 1.0 - change * depth
+        apart = leaves * leaves - back * back - steepness * steepness
+    to_above = scatter * (1.0 + steepness) * upward
+    to_below = scatter * steepness - to_above
+    up = (to_above * (leaves - steepness) + back * to_below) / apart
+    down = (to_below * (leaves + steepness) + back * to_above) / apart
+    return up - reflects * down - passes * up * gaps, down * gaps - passes * down - reflects * up * gaps
+
+
+@compiled()
+def split_light(sun: float, height: float) -> tuple[float, float]:
+    """Fractions of short-wave radiation in the direct beam and in the visible band.
+
+    The light that the atmosphere withholds measures the cloud, and cloud and solar height give both fractions (SiB:
+    Sellers et al. 1986, J. Atmos. Sci., 43, 505-531, and CoLM, which assumes a cloud of at least 0.58).
+
+    Parameters
+    ----------
+    sun : W m-2.
+    height : sine of solar height; the formula is used from LOWEST_SUN, where all light is diffuse.
+    """
+    high = max(height, LOWEST_SUN)
+    cloud = min(1.0, max(0.0, (1160.0 * high - sun) / (963.0 * high)))
+    beam = (1.0 - cloud) * max(0.0, 0.9317 - 0.0604 / (high - 0.0223))
+    return beam, (580.0 - 464.0 * cloud) / (1160.0 - 963.0 * cloud)
 
 
 @compiled()
@@ -97,6 +189,8 @@ def soil_surface(theta: float, column: Record, tile: Record) -> None:
     """Compute albedo and emissivity of soil, including its snow-covered fraction."""
     bare = soil_albedo(column.albedo_dry, column.albedo_wet, theta)
     tile.albedo_visible, tile.albedo_infrared = soil_bands(bare)
+    tile.beam_visible = tile.albedo_visible
+    tile.beam_infrared = tile.albedo_infrared
     tile.ground_emissivity = EMISSIVITY_SOIL
     if tile.snow_cover > 0.0:
         _lay_snow(tile)
@@ -104,11 +198,19 @@ def soil_surface(theta: float, column: Record, tile: Record) -> None:
 
 
 @compiled()
-def water_surface(frozen: bool, tile: Record) -> None:
-    """Compute albedo and emissivity of water or ice, including its snow-covered fraction."""
-    bare = ALBEDO_ICE if frozen else ALBEDO_WATER
-    tile.albedo_visible = bare
-    tile.albedo_infrared = bare
+def water_surface(frozen: bool, glacier: bool, tile: Record) -> None:
+    """Compute albedo and emissivity of water or ice, including its snow-covered fraction.
+
+    Water reflects 0.05 / (sine of solar height + 0.15) of the beam (Briegleb et al. 1986, J. Clim. Appl. Meteorol., 25,
+    214-226; CoLM).
+    """
+    if frozen:
+        tile.albedo_visible, tile.albedo_infrared = ALBEDO_GLACIER if glacier else ALBEDO_LAKE_ICE
+        tile.beam_visible = tile.albedo_visible
+        tile.beam_infrared = tile.albedo_infrared
+    else:
+        tile.albedo_visible = tile.albedo_infrared = ALBEDO_WATER_DIFFUSE
+        tile.beam_visible = tile.beam_infrared = 0.05 / (tile.sun_height + 0.15)
     tile.ground_emissivity = EMISSIVITY_SNOW
     if tile.snow_cover > 0.0:
         _lay_snow(tile)
@@ -117,57 +219,110 @@ def water_surface(frozen: bool, tile: Record) -> None:
 @compiled()
 def _lay_snow(tile: Record) -> None:
     visible, infrared = snow_albedo(tile.snow_age)
-    tile.albedo_visible += tile.snow_cover * (visible - tile.albedo_visible)
-    tile.albedo_infrared += tile.snow_cover * (infrared - tile.albedo_infrared)
+    low = snow_low_sun(tile.sun_height)
+    cover = tile.snow_cover
+    tile.albedo_visible += cover * (visible - tile.albedo_visible)
+    tile.albedo_infrared += cover * (infrared - tile.albedo_infrared)
+    tile.beam_visible += cover * (visible + low * (1.0 - visible) - tile.beam_visible)
+    tile.beam_infrared += cover * (infrared + low * (1.0 - infrared) - tile.beam_infrared)
 
 
 @compiled()
-def shade(area: float, column: Record, tile: Record) -> None:
-    """Set REFLECT_* and PASS_* for an area of leaves and stems, m2 m-2 of the vegetated part."""
-    tile.reflects_visible, tile.passes_visible = leaf_layer(VISIBLE_SCATTER, area)
-    tile.reflects_infrared, tile.passes_infrared = leaf_layer(column.leaf_scatter, area)
+def snow_low_sun(height: float) -> float:
+    """Fraction of the light that snow would absorb which it reflects from a beam, below 30 degrees of height (BATS)."""
+    return 0.4 * max(0.0, 1.5 / (1.0 + 4.0 * height) - 0.5)
 
 
 @compiled()
-def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, float]:
-    """Fractions of light reflected by leaves and ground together and absorbed by the ground.
+def shade(leaf: float, stem: float, column: Record, tile: Record) -> None:
+    """Set the scattering of a canopy and its reflection and transmission of diffuse light.
 
     Parameters
     ----------
-    reflects, passes : reflectance and transmittance of the leaves above black ground.
-    ground : albedo of the ground; all reflections between ground and leaves are included.
+    leaf, stem : area indices of the vegetated part, m2 m-2; leaves and stems scatter in proportion to them.
     """
-    arrives = passes / (1.0 - reflects * ground)
-    return reflects + passes * ground * arrives, arrives * (1.0 - ground)
+    green = leaf / (leaf + stem)
+    depth = (leaf + stem) / column.leaf_path
+    tile.leaf_depth = depth
+    tile.scatters_visible = column.stem_visible + green * (VISIBLE_SCATTER - column.stem_visible)
+    tile.scatters_infrared = column.stem_infrared + green * (column.leaf_scatter - column.stem_infrared)
+    tile.reflects_visible, tile.passes_visible = leaf_layer(tile.scatters_visible, depth)
+    tile.reflects_infrared, tile.passes_infrared = leaf_layer(tile.scatters_infrared, depth)
 
 
 @compiled()
-def share_sun(shortwave: float, column: Record, tile: Record) -> None:
-    """Compute short-wave radiation absorbed by leaves and ground, W m-2; half of it is visible, half near infrared.
+def below_leaves(
+    beam: float, up: float, down: float, gaps: float, reflects: float, passes: float, ground_beam: float, ground: float
+) -> tuple[float, float]:
+    """Fractions of light reflected by leaves and ground together and absorbed by the ground, in one band.
 
-    Reads ALBEDO_*, plant_area and, for a canopy, REFLECT_* and PASS_*; writes sun_leaf, sun_ground.
+    Parameters
+    ----------
+    beam : fraction of the light in the direct beam; the rest is diffuse.
+    up, down, gaps : fractions of the beam that leaves over black ground scatter up and down, and do not hit.
+    reflects, passes : reflectance and transmittance of the leaves for diffuse light.
+    ground_beam, ground : albedo of the ground; all reflections between ground and leaves are included.
     """
-    visible = tile.albedo_visible
-    infrared = tile.albedo_infrared
+    direct = beam * gaps
+    arrives = (1.0 - beam) * passes + beam * down
+    rises = (direct * ground_beam + arrives * ground) / (1.0 - reflects * ground)
+    return (1.0 - beam) * reflects + beam * up + passes * rises, direct + arrives - (1.0 - reflects) * rises
+
+
+@compiled()
+def share_sun(sun: float, column: Record, tile: Record) -> None:
+    """Compute short-wave radiation absorbed by leaves and ground, W m-2, from direct and diffuse light in two bands.
+
+    Reads sun_height, the albedos of the ground, plant_area and, for a canopy, what ``shade`` sets; writes sun_leaf,
+    sun_ground.
+    """
     tile.sun_leaf = 0.0
-    tile.sun_ground = shortwave * (1.0 - 0.5 * (visible + infrared))
-    if tile.plant_area > 0.0:
-        cover = column.vegetation
-        back_vis, ground_vis = below_leaves(tile.reflects_visible, tile.passes_visible, visible)
-        back_nir, ground_nir = below_leaves(tile.reflects_infrared, tile.passes_infrared, infrared)
-        below = 0.5 * (ground_vis + ground_nir)
-        tile.sun_ground += cover * (shortwave * below - tile.sun_ground)
-        tile.sun_leaf = shortwave * cover * max(0.0, 1.0 - 0.5 * (back_vis + back_nir) - below)
+    tile.sun_ground = 0.0
+    if sun <= 0.0:
+        return
+    beam, visible = split_light(sun, tile.sun_height)
+    ground_visible = 1.0 - tile.albedo_visible + beam * (tile.albedo_visible - tile.beam_visible)
+    ground_infrared = 1.0 - tile.albedo_infrared + beam * (tile.albedo_infrared - tile.beam_infrared)
+    tile.sun_ground = sun * (visible * ground_visible + (1.0 - visible) * ground_infrared)
+    if tile.plant_area <= 0.0:
+        return
+    steepness, upward = crossing(max(tile.sun_height, LOWEST_SUN), column)
+    gaps = math.exp(-steepness * tile.leaf_depth)
+    up_vis, down_vis = beam_layer(
+        tile.scatters_visible, tile.leaf_depth, steepness, upward, gaps, tile.reflects_visible, tile.passes_visible
+    )
+    up_nir, down_nir = beam_layer(
+        tile.scatters_infrared, tile.leaf_depth, steepness, upward, gaps, tile.reflects_infrared, tile.passes_infrared
+    )
+    back_vis, ground_vis = below_leaves(
+        beam, up_vis, down_vis, gaps, tile.reflects_visible, tile.passes_visible, tile.beam_visible, tile.albedo_visible
+    )
+    back_nir, ground_nir = below_leaves(
+        beam, up_nir, down_nir, gaps, tile.reflects_infrared, tile.passes_infrared,
+        tile.beam_infrared, tile.albedo_infrared,
+    )  # fmt: skip
+    cover = column.vegetation
+    below = visible * ground_vis + (1.0 - visible) * ground_nir
+    back = visible * back_vis + (1.0 - visible) * back_nir
+    tile.sun_ground += cover * (sun * below - tile.sun_ground)
+    tile.sun_leaf = sun * cover * max(0.0, 1.0 - back - below)
 
 
 @compiled()
-def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: float) -> float:
-    """Broadband albedo of ground that is partly covered by leaves, from the broadband albedo of the ground."""
-    visible, infrared = soil_bands(ground)
-    reflects, passes = leaf_layer(VISIBLE_SCATTER, area)
-    back_vis, _ = below_leaves(reflects, passes, visible)
-    reflects, passes = leaf_layer(scatter_nir, area)
-    back_nir, _ = below_leaves(reflects, passes, infrared)
+def albedo_with_leaves(ground: float, cover: float, depth: float, visible: float, infrared: float) -> float:
+    """Broadband albedo in diffuse light of ground that is partly covered by leaves.
+
+    Parameters
+    ----------
+    ground : broadband albedo of the ground.
+    cover, depth : covered fraction, and optical depth of the leaves there (``leaf_layer``).
+    visible, infrared : scattering of leaves and stems.
+    """
+    ground_visible, ground_infrared = soil_bands(ground)
+    reflects, passes = leaf_layer(visible, depth)
+    back_vis, _ = below_leaves(0.0, 0.0, 0.0, 0.0, reflects, passes, 0.0, ground_visible)
+    reflects, passes = leaf_layer(infrared, depth)
+    back_nir, _ = below_leaves(0.0, 0.0, 0.0, 0.0, reflects, passes, 0.0, ground_infrared)
     return (1.0 - cover) * ground + cover * 0.5 * (back_vis + back_nir)
 
 

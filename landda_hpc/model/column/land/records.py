@@ -78,14 +78,21 @@ TILE: Final = np.dtype(
         ("canopy_ground_roughness", np.float64),  # for which it was computed, m
         ("root_stress", np.float64),  # 0..1
         ("vapour_factor", np.float64),  # multiplies vapour conductances, 1
-        # Leaves and stems as a layer over black ground: reflected and transmitted share of short-wave radiation.
+        # Leaves and stems: optical depth, scattering, and as a layer over black ground reflected and transmitted share
+        # of diffuse light.
+        ("leaf_depth", np.float64),
+        ("scatters_visible", np.float64),
+        ("scatters_infrared", np.float64),
         ("reflects_visible", np.float64),
         ("passes_visible", np.float64),
         ("reflects_infrared", np.float64),
         ("passes_infrared", np.float64),
-        # Ground surface.
+        # Ground surface; albedo for diffuse light and for the direct beam.
+        ("sun_height", np.float64),  # sine of solar height, at least 0
         ("albedo_visible", np.float64),
         ("albedo_infrared", np.float64),
+        ("beam_visible", np.float64),
+        ("beam_infrared", np.float64),
         ("ground_emissivity", np.float64),  # 1
         ("ground_roughness", np.float64),  # m
         ("ground_humidity", np.float64),  # kg kg-1
@@ -134,7 +141,7 @@ FORCING: Final = np.dtype(
         ("rain", np.float64),  # kg m-2 s-1
         ("snow", np.float64),  # kg m-2 s-1
         ("density", np.float64),  # of air, kg m-3
-        ("sun_heights", np.float64),  # sum of the sine of solar height over the model steps; see ``step.sun_weight``
+        ("sun_heights", np.float64),  # sum of the sine of solar height over the model steps
         ("leaf_area", np.float64),  # of the vegetated part, m2 m-2
         ("stem_area", np.float64),
     ],
@@ -168,6 +175,11 @@ COLUMN: Final = np.dtype(
         ("vegetation", np.float64),  # share of the ground with vegetation, 1
         ("height", np.float64),  # of the canopy, m
         ("leaf_scatter", np.float64),  # share of near-infrared light that leaves scatter, 1
+        ("stem_visible", np.float64),  # share of visible light that stems scatter, 1
+        ("stem_infrared", np.float64),  # the same of near-infrared light
+        ("leaf_phi1", np.float64),  # projected area per area is phi1 + phi2 mu, mu the sine of the height
+        ("leaf_phi2", np.float64),
+        ("leaf_path", np.float64),  # mean of mu over projected area; inverse optical depth per area of diffuse light
         ("min_stomatal_resistance", np.float64),  # s m-1
         ("radiation_half", np.float64),  # of stomata, W m-2
         ("leaf_width", np.float64),  # m

@@ -26,6 +26,7 @@ from landda_hpc.model.column.land.snow import (
 from landda_hpc.model.column.land.soil_water import load_soil, move_water, reload_soil, share_roots
 from landda_hpc.state import PatchType
 
+LEAST_SUN: Final = 1.0e-3  # mean sine of solar height above which short-wave radiation follows it
 _WETLAND: Final = int(PatchType.WETLAND)
 _GLACIER: Final = int(PatchType.GLACIER)
 
@@ -253,23 +254,16 @@ def sun_height(part: int, column: Record, sun: Record) -> float:
 
 @compiled()
 def sum_heights(n_parts: int, suns: Records, columns: Records, forcing: Records) -> None:
-    """Fill ``forcing.sun_heights`` for a forcing step of ``n_parts`` model steps; ``suns`` is one record ``SUN``."""
+    """Fill ``forcing.sun_heights`` for a forcing step of ``n_parts`` model steps; ``suns`` is one record ``SUN``.
+
+    0 if the forcing step is one model step, whose short-wave radiation is the mean itself.
+    """
     for i in range(columns.size):
         total = 0.0
         if n_parts > 1 and forcing[i].shortwave > 0.0:
             for part in range(n_parts):
                 total += sun_height(part, columns[i], suns[0])
         forcing[i].sun_heights = total
-
-
-@compiled()
-def sun_weight(part: int, n_parts: int, weather: Record, column: Record, sun: Record) -> float:
-    """Ratio of short-wave radiation in a model step to the mean of the forcing step; follows solar height."""
-    total = weather.sun_heights
-    if n_parts == 1 or total < 1.0e-3 * n_parts:
-        return 1.0
-    weight: float = sun_height(part, column, sun) * n_parts / total
-    return weight
 
 
 @compiled()
@@ -304,6 +298,8 @@ def advance_tiles(
         for part in range(first, first + n_steps):
             sun = weather.shortwave
             if sun > 0.0:
-                sun *= sun_weight(part, n_parts, weather, column, suns[0])
+                tile.sun_height = sun_height(part, column, suns[0])
+                if weather.sun_heights >= LEAST_SUN * n_parts:
+                    sun *= tile.sun_height * n_parts / weather.sun_heights
             top = tile_step(top, step, sun, weather, column, totals[i], tile)
         store_tile(top, states[i], tile)
