@@ -1,4 +1,4 @@
-"""``landda land spinup``: repeat a year until the deep soil is in equilibrium."""
+"""``landda land spinup``: repeat years of weather until the deep soil is in equilibrium."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_ove
 
 if TYPE_CHECKING:
     from landda_hpc.config import CampaignConfig
-    from landda_hpc.land_experiments.spinup import Drift
     from landda_hpc.land_experiments.spinup_ends import Ends
+    from landda_hpc.land_experiments.spinup_files import Drift
 
 
 def command(
@@ -25,15 +25,18 @@ def command(
     moving: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Fraction of soil tiles that may drift by more.")
     ] = 0.01,
-    max_years: Annotated[int, typer.Option(min=1, help="Maximum number of years.")] = 60,
+    period_years: Annotated[
+        int, typer.Option(min=1, help="Number of years of weather, from time.start, that are repeated.")
+    ] = 1,
+    max_years: Annotated[int, typer.Option(min=1, help="Maximum number of years, all repetitions together.")] = 60,
     accelerate: Annotated[
-        bool, typer.Option(help="Extrapolate the slow variables every third year (--no-accelerate: do not).")
+        bool, typer.Option(help="Extrapolate the slow variables after every third pass (--no-accelerate: do not).")
     ] = True,
     year: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Then run one more year and write its states, every two months, to this compact netCDF file.",
+            help="Then repeat the last year and write its states, every two months, to this compact netCDF file.",
         ),
     ] = None,
     against: Annotated[
@@ -45,17 +48,22 @@ def command(
     ] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Repeat the year of weather from the configuration's start until the deepest soil layer is in equilibrium.
+    """Repeat the weather of one or several years from time.start until the deepest soil layer is in equilibrium.
 
     FILE must have model.physics: land_surface. The spin-up begins at time.start from model.initial (spun_up: the states
     of another spin-up, by default the included ones, else those of model.initial_file); model.spinup_days, the run-up
-    of a campaign, is ignored. After a stop the same command resumes. If the spin-up ended at --max-years, give more
-    years.
+    of a campaign, is ignored. After a stop the same command resumes, on any number of processes. If the spin-up ended
+    at --max-years, give more years.
+
+    One pass runs through --period-years years. The state after a pass is compared with that after the pass before,
+    at the same date; the change is divided by the number of years, so tolerances are per year. Files of forcing must
+    cover the period, which is checked first. For example, the weather of 1979 to 2021, at most twice, for a campaign
+    that begins in 2022: --set time.start=1979-01-01T00:00 --period-years 43 --max-years 86.
 
     A campaign starts from the states with model.initial: spun_up and model.initial_file, a path below data_root (by
     default the folder of its configuration). The file of --year fits any tiles and any time of the year; DIR/spinup.h5
-    fits only the same tiles and a model start within 31 days of the day of the year of time.start. On several
-    processes: source env/mpi.sh && "$MPIRUN" -n 4 landda land spinup FILE -o DIR.
+    fits only the same tiles and a model start within 31 days of the day of the year of time.start; it is the state at
+    the end of the period. On several processes: source env/mpi.sh && "$MPIRUN" -n 4 landda land spinup FILE -o DIR.
     """
     from landda_hpc.commands.console import logs
     from landda_hpc.config import load_config
@@ -77,20 +85,25 @@ def command(
             config = load_config(file, parse_overrides(overrides))
 
     def show(drift: Drift) -> None:
+        passes = "" if period_years == 1 else f" (pass {drift.year // period_years})"
+        mean = "" if period_years == 1 else f", mean of the {period_years} years of the pass"
         console.print(
-            f"year {drift.year}: {100.0 * drift.moving:.2f} % of soil tiles drift; the others by at most "
-            f"{drift.water:.2e} m3 m-3 and {drift.temperature:.3f} K per year"
+            f"year {drift.year}{passes}: {100.0 * drift.moving:.2f} % of soil tiles drift; the others by at most "
+            f"{drift.water:.2e} m3 m-3 and {drift.temperature:.3f} K per year{mean}"
             + (" (extrapolated)" if drift.extrapolated else ""),
             highlight=False,
         )
 
     rule = StopRule(water, temperature, moving, max_years)
     config = world.broadcast(config)
-    past = spin_up(config, world, output, rule, accelerate=accelerate, progress=show, stop=stop, year_file=year)
+    past = spin_up(
+        config, world, output, rule, period_years=period_years, accelerate=accelerate, progress=show, stop=stop,
+        year_file=year,
+    )  # fmt: skip
     if world.rank == 0:
         still = past[-1].moving <= moving
         console.print(
-            f"{'In equilibrium' if still else 'Not in equilibrium yet'} after {len(past)} years: "
+            f"{'In equilibrium' if still else 'Not in equilibrium yet'} after {past[-1].year} years: "
             f"{output / 'spinup.h5'}",
             highlight=False,
         )

@@ -23,8 +23,16 @@ MAX_DAYS_APART: Final = 31
 GRID_RECORD: Final = "grid"
 """Record of a spin-up's checkpoint: the grid of its tiles."""
 
+PERIOD_RECORD: Final = "period_years"
+"""Record of a spin-up's checkpoint: the number of years of weather that it repeats."""
+
 INSTANCES: Final = ("state", "year_before", "two_years_before")
-"""Instances of a spin-up's checkpoint: the states at the ends of its last three years."""
+"""Instances of a spin-up's checkpoint: the states at the ends of its last three passes through the forcing period."""
+
+
+def period_years(header: CheckpointHeader) -> int:
+    """Number of years of weather that a spin-up repeats."""
+    return int(header.records.get(PERIOD_RECORD, 1))  # files of earlier versions: one year
 
 
 def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:

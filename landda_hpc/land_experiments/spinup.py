@@ -1,13 +1,11 @@
-"""Spin-up: the same year of forcing is repeated until the deepest soil is in equilibrium, with acceleration."""
+"""Spin-up: the same years of forcing are repeated until the deepest soil is in equilibrium, with acceleration."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +13,15 @@ import numpy as np
 
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
-from landda_hpc.errors import ConfigError, StoppedError, StorageError
-from landda_hpc.formats.own.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
+from landda_hpc.errors import ConfigError, StoppedError
+from landda_hpc.formats.own.spun_up import SpunUpColumns, write_spun_up
+from landda_hpc.instances.campaign_weather import period_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
-from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
-from landda_hpc.io.atomic import final_name, remove_temporaries, write_text
+from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES, PERIOD_RECORD
 from landda_hpc.io.provenance import software
+from landda_hpc.land_experiments.forcing_period import ForcingPeriod
+from landda_hpc.land_experiments.spinup_files import Drift, Pass, SpinUpFiles
 from landda_hpc.model.column.land.acceleration import extrapolate
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
@@ -29,59 +29,30 @@ from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
-from landda_hpc.storage.checkpoint import (
-    CheckpointHeader,
-    LocalPart,
-    Mode,
-    read_header,
-    read_instance,
-    write_checkpoint,
-)
-from landda_hpc.storage.folder_contents import LOCK
-from landda_hpc.storage.folder_lock import PATIENT, FolderLock
-from landda_hpc.storage.output_folder import claim_folder
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 3
-"""Years between extrapolations: one to adjust, two to determine the direction of changes."""
+"""Passes between extrapolations: one to adjust, two to determine the direction of changes."""
 
-FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
+FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6, "restart": 6}
 """First year of extrapolation by initial state; earlier, fast components still change the slow ones."""
 
-Progress = Callable[["Drift"], None]
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Change during a year.
-
-    Attributes
-    ----------
-    year : number of the year, from 1.
-    water : quantile, given by the rule, of the change of the deepest layer's water over soil tiles, m3 m-3.
-    temperature : the same for its temperature, K.
-    moving : share of soil tiles whose deepest layer changes by more than the tolerance.
-    extrapolated : whether the state was extrapolated at the year's end.
-    """
-
-    year: int
-    water: float
-    temperature: float
-    moving: float
-    extrapolated: bool
+Progress = Callable[[Drift], None]
 
 
 @dataclass(frozen=True)
 class StopRule:
-    """A spin-up ends when at most ``moving`` of all soil tiles change their deepest layer by more in a year.
+    """A spin-up ends when at most ``moving`` of all soil tiles change their deepest layer by more per year.
+
+    The change from the end of one pass to the end of the next, the same date, is divided by the years between them.
 
     Attributes
     ----------
     water : m3 m-3 a-1.
     temperature : K a-1.
     moving : share of soil tiles, 0..1.
-    max_years : maximum number of years.
+    max_years : maximum number of years; no pass begins that would exceed it.
     """
 
     water: float = 1.0e-3
@@ -96,32 +67,36 @@ def spin_up(
     folder: Path,
     rule: StopRule,
     *,
+    period_years: int = 1,
     accelerate: bool = True,
     progress: Progress | None = None,
     stop: StopRequest | None = None,
     year_file: Path | None = None,
 ) -> list[Drift]:
-    """Repeat the year from the configuration's start until the stop rule holds; resumes an earlier call.
+    """Repeat the years from the configuration's start until the stop rule holds; resumes an earlier call.
 
     Parameters
     ----------
     config : grid, tiles, weather, model and its initial state; the physics must be land_surface.
-    folder : for ``spinup.h5`` (the state at the end of the last year, and two earlier ones) and ``spinup.json``.
+    folder : for ``spinup.h5`` (the states at the ends of the last three passes), ``spinup.json`` and, within a pass of
+        several years, ``spinup_pass.h5``.
     rule : stop rule.
-    accelerate : extrapolate the slow components every third year, from the sixth on (from the third, if the initial
-        state is from another spin-up, on a coarser grid).
-    progress : called on rank 0 after each year.
+    period_years : number of years of weather that are repeated.
+    accelerate : extrapolate the slow components after every third pass, from the sixth year on (from the third, if the
+        initial state is from another spin-up, on a coarser grid).
+    progress : called on rank 0 after each pass.
     stop : checked between months; the year in progress is then lost.
-    year_file : netCDF file for the states of one year more, after the last, every two months from its start; see
-        ``formats.own.spun_up``. None: not written.
+    year_file : netCDF file for the states of one year more, with the weather of the period's last year, every two
+        months; see ``formats.own.spun_up``. None: not written.
 
     Returns
     -------
-    The drift of every year so far, on every rank.
+    The drift of every pass so far, on every rank.
 
     Raises
     ------
-    ConfigError : another physics, the folder holds the spin-up of another configuration, or year_file ends in .h5.
+    ConfigError : another physics, the folder holds the spin-up of another configuration or period, the period exceeds
+        rule.max_years, its forcing files are not usable or incomplete, or year_file ends in .h5.
     StoppedError : a stop request came.
 
     Notes
@@ -135,72 +110,97 @@ def spin_up(
         raise ConfigError(
             f"--year {year_file}: campaigns interpret .h5 as a spinup.h5 of the same tiles; use the suffix .nc."
         )
+    period = ForcingPeriod(config.time.start, period_years)
+    if period.years > rule.max_years:
+        raise ConfigError(
+            f"--period-years {period.years} exceeds --max-years {rule.max_years}: not even one pass through the period "
+            "would be computed. Give --max-years a multiple of the period."
+        )
     domain = make_domain(config, world.size)
+    with together(world, "checking the forcing", asleep=True):
+        ends = period.start, period.end
+        problems = period_problems(config.forcing, config.data_root, domain, *ends) if world.rank == 0 else []
+        if problems:
+            raise ConfigError(problems)
     # Independent of the groups that a campaign would create.
     mine = even_share(len(domain.tiles), world.rank, world.size)
     with together(world, "making the spin-up's model"):
         setup = EmbeddedSetup.of(config, domain)
         model, whole = setup.free_run(mine)
-    header = replace(setup.header, instances=INSTANCES, records={GRID_RECORD: domain.grid.describe()})
-    path = folder / "spinup.h5"
-    past: list[Drift] = []
-    states = [whole]
-    with _held(folder, path, world):
+    records = {GRID_RECORD: domain.grid.describe(), PERIOD_RECORD: period.years}
+    header = replace(setup.header, instances=INSTANCES, records=records)
+    files = SpinUpFiles(folder, header, config.checkpoint.mode, mine, world)
+    with files.held():
         with together(world, f"reading {folder}"):
-            if path.is_file():
-                past, states = _read(path, header, mine)
-        while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):
-            state = states[0].copy()
-            recharge = _one_year(setup.start, model, state, world, stop)
+            past, states = files.read()
+            states = states or [whole]
+            years = past[-1].year if past else 0
+            unfinished = files.read_pass(years)
+        while years + period.years <= rule.max_years and not (past and _is_still(past[-1], rule)):
             before = states[0]
-            number = len(past) + 1
-            drift = _drift(domain, mine, before, state, number, rule, world)
-            is_last = _is_still(drift, rule) or number >= rule.max_years
-            is_time = number >= FIRST_EXTRAPOLATION[section.initial] and number % PATIENCE == 0
-            extrapolated = accelerate and is_time and not is_last
-            if extrapolated:
+            state, recharge = _one_pass(period, model, before, unfinished, years, files, stop)
+            unfinished, years = None, years + period.years
+            drift = _drift(domain, mine, before, state, years, period.years, rule, world)
+            is_last = _is_still(drift, rule) or years + period.years > rule.max_years
+            is_time = years >= FIRST_EXTRAPOLATION[section.initial] and (len(past) + 1) % PATIENCE == 0
+            if accelerate and is_time and not is_last:
                 with together(world, "extrapolating"):
-                    still = {"water_tolerance": rule.water, "temperature_tolerance": rule.temperature}
-                    extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
+                    still = {
+                        "water_tolerance": rule.water * period.years,
+                        "temperature_tolerance": rule.temperature * period.years,
+                    }
+                    extrapolate(model.tiles, states[1], before, state, recharge, period.seconds, **still)
                     model.diagnose(state)
-                drift = Drift(**(asdict(drift) | {"extrapolated": True}))
+                drift = replace(drift, extrapolated=True)
             past.append(drift)
             states = [state, before, *states[1:]][:3]
-            _write(path, replace(header, cycle=number), config.checkpoint.mode, past, states, mine, world)
+            files.write(past, states)
             if progress is not None and world.rank == 0:
                 progress(drift)
         if year_file is not None:
-            _write_year(year_file, setup, model, states[0].copy(), len(past), world, stop)
+            _write_year(year_file, setup, period, model, states[0].copy(), years, world, stop)
         return past
 
 
-@contextmanager
-def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
-    """Claim the folder of a spin-up for this process, and remove incomplete files of a killed one."""
-    lock = FolderLock(folder / LOCK)
-    names = (path.name, path.with_suffix(".json").name)
-    with together(world, f"making {folder}", asleep=True):
-        if world.rank == 0:
-            is_known = path.is_file() and read_header(path).instances == INSTANCES
-            claim_folder(folder, "spinup", names, is_known=is_known)
-            lock.acquire(PATIENT)
-            remove_temporaries(folder, lambda name: final_name(name) in names)
-    try:
-        yield
-    finally:
-        lock.release()
+def _one_pass(
+    period: ForcingPeriod,
+    model: LandModel,
+    before: TileState,
+    unfinished: Pass | None,
+    years: int,
+    files: SpinUpFiles,
+    stop: StopRequest | None,
+) -> tuple[TileState, FloatArray]:
+    """State at the end of a pass and recharge of the aquifer, kg m-2. Saves the state after every year. Collective.
+
+    Parameters
+    ----------
+    before : state at the beginning of the pass, after ``years`` years of spin-up.
+    unfinished : the part of the pass that was computed earlier; None: nothing.
+    """
+    now = unfinished or Pass(before.copy(), np.zeros(before.n_tile))
+    for year in range(now.years, period.years):
+        _one_year(period.months(year), model, now.state, now.drainage, files.world, stop)
+        now = replace(now, years=year + 1)
+        if now.years < period.years:
+            files.write_pass(now, years)
+            if files.world.rank == 0:
+                logger.info("spin-up: year %d of the %s", now.years, period.describe())
+    recharge: FloatArray = now.state["wa"] - before["wa"] + now.drainage
+    return now.state, recharge
 
 
 def _write_year(
     path: Path,
     setup: EmbeddedSetup,
+    period: ForcingPeriod,
     model: LandModel,
     state: TileState,
     years: int,
     world: Communicator,
     stop: StopRequest | None,
 ) -> None:
-    """Run one more year and save the state every two months. Collective."""
+    """Run the last year of the period once more and save the state every two months. Collective."""
     kept: list[tuple[datetime, TileState]] = []
 
     def keep(date: datetime, now: TileState) -> None:
@@ -209,14 +209,15 @@ def _write_year(
             whole = {name: np.concatenate([part[name] for part in parts]) for name in now}
             kept.append((date, TileState(whole)))
 
-    _one_year(setup.start, model, state, world, stop, keep)
+    _one_year(period.months(period.years - 1), model, state, np.zeros(state.n_tile), world, stop, keep)
     with together(world, f"writing {path}"):
         if world.rank == 0:
             tiles = setup.domain.tiles
             columns = SpunUpColumns(**{f.name: getattr(tiles, f.name) for f in fields(SpunUpColumns)})
             attributes = {
                 "title": "States of the land model through a spun-up year",
-                "source": f"{software()}, land_surface, {years} years of the same weather, seed {setup.seed}",
+                "source": f"{software()}, land_surface, {years} years of spin-up, which repeat the weather of "
+                f"{period.describe()}, seed {setup.seed}",
                 "grid": setup.domain.grid.describe(),
                 "configuration": setup.header.config_hash,
             }
@@ -224,25 +225,23 @@ def _write_year(
 
 
 def _one_year(
-    begin: datetime,
+    months: list[tuple[datetime, datetime]],
     model: LandModel,
     state: TileState,
+    drainage: FloatArray,
     world: Communicator,
     stop: StopRequest | None,
     keep: Callable[[datetime, TileState], None] | None = None,
-) -> FloatArray:
-    """Advance the state by a year; recharge of the aquifer, kg m-2. Collective.
+) -> None:
+    """Advance the state by a year, in place, and add the aquifer's drainage, kg m-2, to ``drainage``. Collective.
 
     ``keep`` is called on every rank at the start and every two months after it.
     """
-    aquifer = state["wa"].copy()
-    baseflow = np.zeros(state.n_tile)
-    for month in range(12):
-        first, last = (begin + timedelta(days=YEAR_DAYS * k // 12) for k in (month, month + 1))
+    for month, (first, last) in enumerate(months):
         if keep is not None and month % 2 == 0:
             keep(first, state)
         with together(world, f"spin-up from {first}"):
-            baseflow += model.forecast(state, first, last).drainage
+            drainage += model.forecast(state, first, last).drainage
         received = stop.agreed(world) if stop else None
         if received:
             raise StoppedError(
@@ -250,14 +249,19 @@ def _one_year(
                 f"from there.",
                 received,
             )
-    recharge: FloatArray = state["wa"] - aquifer + baseflow
-    return recharge
 
 
 def _drift(
-    domain: Domain, mine: slice, before: TileState, after: TileState, number: int, rule: StopRule, world: Communicator
+    domain: Domain,
+    mine: slice,
+    before: TileState,
+    after: TileState,
+    years: int,
+    between: int,
+    rule: StopRule,
+    world: Communicator,
 ) -> Drift:
-    """Change during the year, over all ranks. Collective."""
+    """Change per year over the years between two states, over all ranks, after ``years`` years. Collective."""
     is_soil = domain.tiles.patchtype[mine] == PatchType.SOIL
 
     def deepest(state: TileState) -> FloatArray:
@@ -266,14 +270,14 @@ def _drift(
         ) / SOIL_DZ[-1]
         return theta
 
-    water = np.abs(deepest(after) - deepest(before))[is_soil]
-    warmth = np.abs(after.soil("t_soisno")[:, -1] - before.soil("t_soisno")[:, -1])[is_soil]
+    water = np.abs(deepest(after) - deepest(before))[is_soil] / between
+    warmth = np.abs(after.soil("t_soisno")[:, -1] - before.soil("t_soisno")[:, -1])[is_soil] / between
     rows = world.all_gather((water, warmth))
     all_water, all_warmth = (np.concatenate([row[k] for row in rows]) for k in (0, 1))
     moving = (all_water > rule.water) | (all_warmth > rule.temperature)
     rank = max(0, int(np.ceil((1.0 - rule.moving) * all_water.size)) - 1)
     return Drift(
-        number,
+        years,
         float(np.sort(all_water)[rank]),
         float(np.sort(all_warmth)[rank]),
         float(np.count_nonzero(moving) / moving.size),
@@ -283,34 +287,3 @@ def _drift(
 
 def _is_still(drift: Drift, rule: StopRule) -> bool:
     return drift.moving <= rule.moving
-
-
-def _write(
-    path: Path,
-    header: CheckpointHeader,
-    mode: Mode,
-    past: list[Drift],
-    states: list[TileState],
-    mine: slice,
-    world: Communicator,
-) -> None:
-    """Save the last three states and the drifts. Collective."""
-    full = [*states, *[states[-1]] * (len(INSTANCES) - len(states))]
-    parts = {name: LocalPart(state, mine) for name, state in zip(INSTANCES, full, strict=True)}
-    records = header.records | {"drifts": [asdict(d) for d in past], "states": len(states)}
-    write_checkpoint(path, world, replace(header, records=records), parts, mode)
-    with together(world, "writing the drifts"):
-        if world.rank == 0:
-            write_text(path.with_suffix(".json"), json.dumps(records["drifts"], indent=1) + "\n")
-
-
-def _read(path: Path, header: CheckpointHeader, mine: slice) -> tuple[list[Drift], list[TileState]]:
-    found = read_header(path)
-    if found.config_hash != header.config_hash or found.n_tiles != header.n_tiles:
-        raise ConfigError(f"{path} is the spin-up of another configuration; choose another folder.")
-    try:
-        past = [Drift(**d) for d in found.records["drifts"]]
-        n_states = int(found.records["states"])
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"{path} has no record of a spin-up's years: {error}.") from error
-    return past, [read_instance(path, name, mine) for name in INSTANCES[:n_states]]

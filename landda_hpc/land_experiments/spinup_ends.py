@@ -12,7 +12,7 @@ from landda_hpc.constants import FROZEN_ICE, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
+from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES, period_years
 from landda_hpc.state import PatchType
 from landda_hpc.storage.checkpoint import read_header, read_instance
 
@@ -32,7 +32,7 @@ class Ends:
         layer's water, of 0-10 cm water, m3 m-3, and of the deepest layer's temperature, K.
     frozen : other tiles, whose deepest layer holds ice in one of the states.
     moving : the other tiles, whose water tables differ.
-    towards : tiles among them in which the last year of the other spin-up moved its table towards this one.
+    towards : tiles among them in which the last pass of the other spin-up moved its table towards this one.
     """
 
     years: int
@@ -56,7 +56,7 @@ def compare_ends(domain: Domain, path: Path, other: Path) -> Ends:
 
     Raises
     ------
-    ConfigError : they have other tiles, or the other spin-up has only one year.
+    ConfigError : they have other tiles, or the other spin-up has only one pass.
     StorageError : a file is missing or damaged.
     """
     tiles = domain.tiles
@@ -73,9 +73,11 @@ def compare_ends(domain: Domain, path: Path, other: Path) -> Ends:
                 f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "
                 f"configuration has {n} of {grid}: only states of the same tiles can be compared."
             )
-    if read_header(other).cycle < 2:
+    of_other = read_header(other)
+    if of_other.cycle < 2 * period_years(of_other):
         raise ConfigError(
-            f"{other} has run for one year; two are needed to determine its direction: continue it with --max-years."
+            f"{other} has run through its forcing only once, {of_other.cycle} years; two passes are needed to "
+            "determine its direction: continue it with --max-years."
         )
     mine, theirs = (read_instance(file, "state", slice(0, n)) for file in (path, other))
     before = read_instance(other, "year_before", slice(0, n))
@@ -94,7 +96,7 @@ def compare_ends(domain: Domain, path: Path, other: Path) -> Ends:
 
     return Ends(
         years=read_header(path).cycle,
-        other_years=read_header(other).cycle,
+        other_years=of_other.cycle,
         same_table=int(np.count_nonzero(same)),
         water=quantiles(np.abs(change[:, -1])),
         surface=quantiles(surface),

@@ -112,7 +112,7 @@ def read_records(
     ----------
     clock : see ``ForcingSet``.
     covers : beginning and end of the period given by the file name; None for all times.
-    leap_days : if False, 28 February of a leap year is repeated as the 29th.
+    leap_days : if False, or if the times have the noleap calendar, 28 February of a leap year is repeated as the 29th.
 
     Raises
     ------
@@ -130,6 +130,7 @@ def read_records(
             stamp = "begin"
         else:
             axis = _time_axis(file, name)
+            leap_days = leap_days and not _is_noleap(file, name)
             times = _whole_minutes(list(axis.times))
             indices = [_flat_index(place, dims) for place in axis.places]
             step = _step(path, times)
@@ -166,6 +167,12 @@ def _time_axis(file: NetcdfFile, name: str) -> TimeAxis:
     if clock is None:
         raise DataError(f"variable '{name}' in '{file.path}' has dimensions {file.dims(name)}, and no time axis.")
     return read_time_axis(file, clock, (*STANDARD_CALENDARS, *NOLEAP_CALENDARS), expver_ranks(file, clock))
+
+
+def _is_noleap(file: NetcdfFile, name: str) -> bool:
+    """Whether the times of a variable have no 29 February in any year."""
+    clock = _clock_of(file, name)
+    return clock is not None and file.attribute(clock, "calendar").strip().lower() in NOLEAP_CALENDARS
 
 
 def _flat_index(place: Mapping[str, int], dims: Mapping[str, int]) -> int:

@@ -1,11 +1,12 @@
 """Acceleration of a spin-up: estimates the equilibrium of the slow components of a column.
 
-A year of constant forcing maps the state to another state, and a spin-up searches for the fixed point of this map.
-Fast components reach it after a year or two. The remaining difference decays geometrically, with one ratio per column.
-Two successive years therefore determine its limit: Aitken's extrapolation, applied to water and heat of deep layers.
+One pass through the same forcing, of one or several years, maps the state to another state, and a spin-up searches for
+the fixed point of this map. Fast components reach it after a year or two. The remaining difference decays geometrically
+from pass to pass, with one ratio per column. Two successive passes therefore determine its limit: Aitken's
+extrapolation, applied to water and heat of deep layers at the ends of passes, which have the same date.
 Where water accumulates or drains below the roots, the decay is not geometric, because fronts move through dry soil for
-decades. The limit is nevertheless known: the conductivity of a layer equals the year's recharge (``steady_water``). The
-water table moves by centimetres per year; in equilibrium, baseflow equals the mean recharge of the year. Permafrost
+decades. The limit is nevertheless known: the conductivity of a layer equals the mean recharge (``steady_water``). The
+water table moves by centimetres per year; in equilibrium, baseflow equals the mean recharge of the pass. Permafrost
 gains or loses ice at a steady rate for decades; the change is extrapolated at that rate, within the limits of pores
 and ice (projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
 """
@@ -27,10 +28,10 @@ FIRST_SLOW: Final = 5
 """Index of the first layer that is extrapolated; layers above 0.29 m reach equilibrium within a year."""
 
 MAX_RATIO: Final = 0.9
-"""Upper bound of the yearly decay ratio: an extrapolation spans at most nine yearly changes."""
+"""Upper bound of the decay ratio from pass to pass: an extrapolation spans at most nine changes of a pass."""
 
 ALIGNED: Final = 0.95
-"""Minimum cosine between two years' changes that count as one decaying mode; other changes are not extrapolated."""
+"""Minimum cosine between two passes' changes that count as one decaying mode; other changes are not extrapolated."""
 
 MAX_WATER_CHANGE: Final = 0.02
 """m3 m-3. Water in dry deep soil moves so slowly that an overshoot persists; too short a step is preferable."""
@@ -39,7 +40,7 @@ MAX_ICE_CHANGE: Final = 0.05
 """m3 m-3, of water and of ice in permafrost, where any overshoot ends when ice fills the pores."""
 
 MAX_GROWTH: Final = 1.25
-"""Largest yearly growth of permafrost's changes that counts as steady."""
+"""Largest growth, from pass to pass, of permafrost's changes that counts as steady."""
 
 MAX_TABLE_CHANGE: Final = 0.5  # m, over permafrost
 MAX_WARMTH_CHANGE: Final = 5.0  # K
@@ -47,7 +48,9 @@ MAX_WARMTH_CHANGE: Final = 5.0  # K
 MIN_SATURATION: Final = 0.02
 
 MOVING: Final = 1.0e-4
-"""m3 m-3 a-1. Layers that change faster are set to the water content at which they conduct the year's recharge."""
+"""m3 m-3 a-1. Layers that change faster are set to the water content at which they conduct the mean recharge."""
+
+YEAR_SECONDS: Final = 365.0 * 86400.0
 
 
 def extrapolate(
@@ -66,33 +69,33 @@ def extrapolate(
     Parameters
     ----------
     tiles : tiles of the states.
-    older, old, state : states at the ends of three successive years of the same forcing.
-    recharge : drainage into the aquifer in the last year, kg m-2, (n_tile,).
-    seconds : length of a year.
-    water_tolerance, temperature_tolerance : m3 m-3 and K. If no deep layer changed by more in the last year, water and
+    older, old, state : states at the ends of three successive passes through the same forcing.
+    recharge : drainage into the aquifer in the last pass, kg m-2, (n_tile,).
+    seconds : length of a pass, which is one or several years.
+    water_tolerance, temperature_tolerance : m3 m-3 and K. If no deep layer changed by more in the last pass, water and
         heat are in equilibrium and stay unchanged; a small change times nine would disturb them.
 
     Notes
     -----
-    Local; the result of a tile depends only on that tile. Layers with ice at the end of one of the last two years keep
+    Local; the result of a tile depends only on that tile. Layers with ice at the end of one of the last two passes keep
     their water, unless the lowest layer has ice (permafrost).
     """
     for tile in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
         i = int(tile)
-        years = (Deep.of(older, i), Deep.of(old, i), Deep.of(state, i))
-        has_ice = (years[1].ice > FROZEN_ICE) | (years[2].ice > FROZEN_ICE)
+        ends = (Deep.of(older, i), Deep.of(old, i), Deep.of(state, i))
+        has_ice = (ends[1].ice > FROZEN_ICE) | (ends[2].ice > FROZEN_ICE)
         if has_ice[-1]:
             state["zwt"][i] = table_over_permafrost(older["zwt"][i], old["zwt"][i], state["zwt"][i])
         else:
             state["zwt"][i] = table_of(float(recharge[i]) / seconds)
-        if years[2].is_in_equilibrium(years[1], water_tolerance, temperature_tolerance):
+        if ends[2].is_in_equilibrium(ends[1], water_tolerance, temperature_tolerance):
             continue
-        move_warmth(*years)
+        move_warmth(*ends)
         if has_ice[-1]:
-            move_permafrost(*years, tiles.porsl[i, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:])
+            move_permafrost(*ends, tiles.porsl[i, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:])
         else:
             first_free = int(np.flatnonzero(has_ice)[-1]) + 1 if has_ice.any() else 0
-            move_free_water(*years, FreeSoil.of(tiles, i, first_free), float(recharge[i]), seconds)
+            move_free_water(*ends, FreeSoil.of(tiles, i, first_free), float(recharge[i]), seconds)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class FreeSoil:
 def move_warmth(older: Deep, old: Deep, new: Deep) -> None:
     """Move temperatures to their limit, in place, unless a layer would thaw or freeze on the way."""
     change = new.warmth - old.warmth
-    further = years_to_come(decay(old.warmth - older.warmth, change)) * change
+    further = passes_to_come(decay(old.warmth - older.warmth, change)) * change
     goal = new.warmth + np.clip(further, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
     is_free = (new.ice <= FROZEN_ICE) & (goal > T_FREEZE)
     # The small amount of liquid water in cold ground adjusts to the temperature within a step.
@@ -151,7 +154,7 @@ def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge:
 
     Parameters
     ----------
-    older, old, new : states at the ends of years.
+    older, old, new : states at the ends of passes.
     soil : soil of these layers.
     recharge, seconds : see ``extrapolate``.
     """
@@ -159,24 +162,26 @@ def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge:
     change = water - old.liquid[soil.layers]
     ratio = decay(old.liquid[soil.layers] - older.liquid[soil.layers], change)
     most = MAX_WATER_CHANGE * soil.thickness
-    goal = water + np.clip(years_to_come(ratio) * change, -most, most)
+    goal = water + np.clip(passes_to_come(ratio) * change, -most, most)
     arriving = (recharge + float(change.sum())) / seconds
     if ratio >= MAX_RATIO and arriving > 0.0:
         steady = steady_water(soil, arriving)
-        is_on_its_way = (np.abs(change) > MOVING * soil.thickness) & ((steady - water) * change > 0.0)
+        is_on_its_way = (np.abs(change) > MOVING * (seconds / YEAR_SECONDS) * soil.thickness) & (
+            (steady - water) * change > 0.0
+        )
         goal = np.where(is_on_its_way, steady, goal)
     water[:] = np.clip(goal, MIN_SATURATION * soil.pores, soil.pores)
 
 
 def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> None:
-    """Extrapolate water and ice at last year's rate, in place, limited by pore space, kg m-2, and available ice."""
+    """Extrapolate water and ice at the last pass's rate, in place, limited by pore space, kg m-2, and available ice."""
     liquid = new.liquid - old.liquid
     ice = new.ice - old.ice
     before = np.concatenate([old.liquid - older.liquid, old.ice - older.ice])
-    years = years_to_come(decay(before, np.concatenate([liquid, ice])), MAX_GROWTH)
+    passes = passes_to_come(decay(before, np.concatenate([liquid, ice])), MAX_GROWTH)
     most = MAX_ICE_CHANGE * RHO_WATER * SOIL_DZ[FIRST_SLOW:]
-    liquid = np.clip(years * liquid, -most, most)
-    ice = np.where(new.ice > FROZEN_ICE, np.clip(years * ice, -most, most), 0.0)
+    liquid = np.clip(passes * liquid, -most, most)
+    ice = np.where(new.ice > FROZEN_ICE, np.clip(passes * ice, -most, most), 0.0)
     room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
     filling = liquid + ice * (RHO_WATER / RHO_ICE)
     share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
@@ -188,8 +193,8 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
 def table_over_permafrost(older: float, old: float, new: float) -> float:
     """Extrapolate the depth of the water table, m, at its own rate, because permafrost prevents recharge."""
     change = new - old
-    years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
-    return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))
+    passes = passes_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
+    return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, passes * change))))
 
 
 def share_of(wanted: FloatArray, there: FloatArray) -> FloatArray:
@@ -205,8 +210,8 @@ def steady_water(soil: FreeSoil, flux: float) -> FloatArray:
     return water
 
 
-def years_to_come(ratio: float, most: float = 1.0) -> float:
-    """r + r^2 + ... = r / (1 - r): the remaining change of a yearly decay, in units of last year's change.
+def passes_to_come(ratio: float, most: float = 1.0) -> float:
+    """r + r^2 + ... = r / (1 - r): the remaining change of a geometric decay, in units of the last pass's change.
 
     0 if the ratio is ``most`` or more; otherwise at most the value for ``MAX_RATIO``.
     """
@@ -218,7 +223,7 @@ def years_to_come(ratio: float, most: float = 1.0) -> float:
 
 @compiled()
 def decay(first: FloatArray, second: FloatArray) -> float:
-    """Ratio of one year's changes to those of the year before; 0 without changes, 1 or more for growth."""
+    """Ratio of one pass's changes to those of the pass before; 0 without changes, 1 or more for growth."""
     top = 0.0
     bottom = 0.0
     other = 0.0
