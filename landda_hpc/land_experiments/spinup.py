@@ -85,7 +85,7 @@ def spin_up(
     accelerate : extrapolate the slow components after every third pass, from the sixth year on (from the third, if the
         initial state is from another spin-up, on a coarser grid).
     progress : called on rank 0 after each pass.
-    stop : checked between months; the year in progress is then lost.
+    stop : checked before every month; the year in progress is then lost.
     year_file : netCDF file for the states of one year more, with the weather of the period's last year, every two
         months; see ``formats.own.spun_up``. None: not written.
 
@@ -185,7 +185,8 @@ def _one_pass(
         if now.years < period.years:
             files.write_pass(now, years)
             if files.world.rank == 0:
-                logger.info("spin-up: year %d of the %s", now.years, period.describe())
+                begin, end = period.begin_of(year), period.begin_of(year + 1)
+                logger.info("spin-up: year %d, weather of %s to %s", years + now.years, begin.date(), end.date())
     recharge: FloatArray = now.state["wa"] - before["wa"] + now.drainage
     return now.state, recharge
 
@@ -238,10 +239,6 @@ def _one_year(
     ``keep`` is called on every rank at the start and every two months after it.
     """
     for month, (first, last) in enumerate(months):
-        if keep is not None and month % 2 == 0:
-            keep(first, state)
-        with together(world, f"spin-up from {first}"):
-            drainage += model.forecast(state, first, last).drainage
         received = stop.agreed(world) if stop else None
         if received:
             raise StoppedError(
@@ -249,6 +246,10 @@ def _one_year(
                 f"from there.",
                 received,
             )
+        if keep is not None and month % 2 == 0:
+            keep(first, state)
+        with together(world, f"spin-up from {first}"):
+            drainage += model.forecast(state, first, last).drainage
 
 
 def _drift(

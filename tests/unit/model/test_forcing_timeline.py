@@ -118,11 +118,11 @@ def test_gaps_are_named(tmp_path: Path) -> None:
     assert "not evenly spaced: 3:00:00 at first, 6:00:00 before 2020-01-13 15:00:00" in uneven
 
 
-@pytest.mark.parametrize("clock", ["stamps", "records"])
-def test_years_without_leap_day(tmp_path: Path, clock: str) -> None:
+@pytest.mark.parametrize(("clock", "leap_days"), [("stamps", False), ("stamps", True), ("records", False)])
+def test_years_without_leap_day(tmp_path: Path, clock: str, leap_days: bool) -> None:
     write(tmp_path / "T.2020-02.nc", [0.25 * i for i in range(112)], "days since 2020-02-01", "noleap")
     write(tmp_path / "T.2020-03.nc", [0.25 * i for i in range(124)], "days since 2020-03-01", "noleap")
-    timeline = Timeline(tmp_path, MONTHLY, clock, leap_days=False)  # type: ignore[arg-type]
+    timeline = Timeline(tmp_path, MONTHLY, clock, leap_days)  # type: ignore[arg-type]
     assert find_gaps(timeline, datetime(2020, 2, 1), datetime(2020, 3, 31), as_line=True) == []
     [twin] = timeline.overlapping(datetime(2020, 2, 29, 7), datetime(2020, 2, 29, 8))
     [original] = timeline.overlapping(datetime(2020, 2, 28, 7), datetime(2020, 2, 28, 8))

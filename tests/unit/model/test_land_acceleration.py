@@ -83,28 +83,33 @@ def test_the_table_stands_where_baseflow_carries_the_recharge():
     assert acceleration.table_of(0.0) == 80.0 and acceleration.table_of(1.0) == 0.0
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_front_that_does_not_decay_is_taken_to_where_it_passes_on_what_arrives(make_tiles, sign):
-    """Layers fill, or drain, at the same rate every year: their end is K(theta) = what arrives."""
+@pytest.mark.parametrize(("sign", "years"), [(1.0, 1), (-1.0, 1), (1.0, 3), (-1.0, 40)])
+def test_a_front_that_does_not_decay_is_taken_to_where_it_passes_on_what_arrives(make_tiles, sign, years):
+    """Layers fill, or drain, at the same rate in every pass: their end is K(theta) = what arrives."""
     tiles = make_tiles(6, only_soil=True, seed=5)
     layer = RHO_WATER * SOIL_DZ[acceleration.FIRST_SLOW :]
-    seconds = 365 * 86400.0
-    wanted = 20.0  # kg m-2 a-1 that arrive below 0.29 m
+    seconds = years * 365 * 86400.0
+    wanted = 20.0 * years  # kg m-2 in a pass that arrive below 0.29 m
     goal = np.stack([acceleration.steady_water(acceleration.FreeSoil.of(tiles, i), wanted / seconds) for i in range(6)])
     conductivity = tiles.hksati[:, acceleration.FIRST_SLOW :] * (
         goal / (tiles.porsl[:, acceleration.FIRST_SLOW :] * layer)
     ) ** (2.0 * tiles.bsw[:, acceleration.FIRST_SLOW :] + 3.0)
     np.testing.assert_allclose(conductivity * seconds, wanted, rtol=1e-9)
-    yearly = sign * 1e-3 * layer
-    states = []
-    for year in range(3):
-        state = TileState.filled(6, LAND_STATE)
-        state["t_soisno"][:] = 290.0
-        state["wliq_soisno"][:, SLOW] = goal * (1.0 - 0.2 * sign) + year * yearly
-        states.append(state)
-    recharge = np.full(6, wanted) - yearly.sum()
-    acceleration.extrapolate(tiles, *states, recharge, seconds)
-    np.testing.assert_allclose(states[2]["wliq_soisno"][:, SLOW], goal, rtol=1e-12)
+    for rate, is_moving in ((1.01, True), (0.99, False)):
+        change = sign * rate * acceleration.MOVING * years * layer
+        states = []
+        for number in range(3):
+            state = TileState.filled(6, LAND_STATE)
+            state["t_soisno"][:] = 290.0
+            state["wliq_soisno"][:, SLOW] = goal * (1.0 - 0.2 * sign) + number * change
+            states.append(state)
+        recharge = np.full(6, wanted) - change.sum()
+        acceleration.extrapolate(tiles, *states, recharge, seconds)
+        found = states[2]["wliq_soisno"][:, SLOW]
+        if is_moving:
+            np.testing.assert_allclose(found, goal, rtol=1e-12)
+        else:
+            assert (np.abs(found - goal) > 0.01 * goal).all()
 
 
 def test_below_winter_frost_water_is_taken_to_its_end_and_what_is_frozen_stays(make_tiles):
