@@ -66,6 +66,16 @@ class ColumnModelConfig(AnyModel):
         "energy balance, snow, canopy, freezing and ground water (docs/column.md)",
     )
     timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; a divisor of the forcing step")
+    saturated_fraction: Literal["colm", "topmodel"] = Field(
+        "colm",
+        description="decay of the saturated fraction of the ground with the depth of the water table: 'colm' = 0.25 "
+        "m-1, as in CoLM2014; 'topmodel' = 1.25 m-1, in agreement with the baseflow's decay (docs/column.md)",
+    )
+    interface_conductivity: Literal["mean", "upstream"] = Field(
+        "mean",
+        description="conductivity between two soil layers: 'mean' = at their mean saturation, as in CoLM2014, "
+        "'upstream' = that of the layer which the water leaves (docs/column.md)",
+    )
     initial: Literal["climatology", "file", "spun_up", "restart"] = Field(
         "climatology",
         description="initial state: 'climatology' = soil water estimated by climate class, 'file' = volumetric soil "

@@ -11,6 +11,7 @@ from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.spun_up_start import spun_up_state
 from landda_hpc.model.column.column import ColumnModel
+from landda_hpc.model.column.hydraulics import Hydrology
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
 from landda_hpc.model.column.land.initial import fitted, land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
@@ -21,23 +22,29 @@ from landda_hpc.model.protocol import LandModel, ModelMaker, WeatherSource
 from landda_hpc.state import Tiles, TileState
 
 
+def hydrology_of(model: ColumnModelConfig) -> Hydrology:
+    """Alternatives of the soil-water scheme that a section chooses."""
+    return Hydrology(model.saturated_fraction, model.interface_conductivity)
+
+
 def column_maker(model: ColumnModelConfig, setup: EmbeddedSetup, mine: slice) -> ModelMaker:
     """Create models of the configured physics on this rank's slice from global tiles and weather. Local."""
     domain, step = setup.domain, model.timestep_s
     climate = tile_climate(domain.tiles, domain.climatology)
     wave = AnnualWave(climate.temperature).take(mine)
+    scheme = hydrology_of(model)
 
     def soil_water(
         tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
     ) -> LandModel:
-        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
+        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation, scheme)
 
     def land_surface(
         tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
     ) -> LandModel:
         # From the global vector, because numpy's result for a slice may differ in the last bit.
         parameters = land_parameters(tiles, domain.grid, climate).take(mine)
-        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
+        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation, scheme)
 
     return land_surface if model.physics == "land_surface" else soil_water
 

@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ, SOIL_Z, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
+from landda_hpc.instances.column_models import hydrology_of
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.model.column.land import plants
 from landda_hpc.model.column.land.model import LandSurfaceModel
@@ -125,7 +126,7 @@ def land_memory(
         sites,
     )
     _, whole = setup.free_run()
-    model = LandSurfaceModel(tiles, setup.weather(tiles), parameters, section.timestep_s)
+    model = LandSurfaceModel(tiles, setup.weather(tiles), parameters, section.timestep_s, scheme=hydrology_of(section))
     control = whole.take(index)
     now = setup.start
     model.forecast(control, now - timedelta(days=settle_days), now)

@@ -33,6 +33,7 @@ from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.write_back import SoilWater, apply_increment
 from landda_hpc.model.column import column, hydraulics, richards, tile_model
 from landda_hpc.model.column.column import ColumnModel
+from landda_hpc.model.column.hydraulics import Hydrology
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.land import model, parameters
 from landda_hpc.model.column.land.acceleration import decay, table_of
@@ -87,14 +88,19 @@ def arrays_of(state: TileState, report: Any) -> Arrays:
 
 
 def soil_water() -> Arrays:
-    """Nine hours of the soil-water model: 18 steps."""
+    """Twice nine hours of the soil-water model: 36 steps, half of them with each conductivity of interfaces."""
     tiles = some_tiles()
     climate = tile_climate(tiles, domain().climatology)
     wave = AnnualWave(climate.temperature)
     state = initial_state(tiles, wave, START, soil_water_by_climate(tiles, climate, np.zeros(len(tiles))))
     state["wetwat"][tiles.patchtype == PatchType.WETLAND] = 10.0
-    soil = ColumnModel(tiles, PlainWeather(tiles, rain_scale=0.02), wave)
-    return arrays_of(state, soil.forecast(state, START, START + timedelta(hours=9)))
+    found: Arrays = {}
+    for conductivity in ("mean", "upstream"):
+        scheme = Hydrology("colm", conductivity)
+        soil = ColumnModel(tiles, PlainWeather(tiles, rain_scale=0.02), wave, scheme=scheme)
+        report = soil.forecast(state, START, START + timedelta(hours=9))
+        found |= {f"{conductivity} {name}": array for name, array in arrays_of(state, report).items()}
+    return found
 
 
 def land_surface() -> Arrays:

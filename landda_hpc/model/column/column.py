@@ -8,7 +8,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.model.column import hydrology
 from landda_hpc.model.column.demand import DEMAND, weather_demand
-from landda_hpc.model.column.hydraulics import soil_records
+from landda_hpc.model.column.hydraulics import COLM_HYDROLOGY, Hydrology, soil_records
 from landda_hpc.model.column.initial import keep_glaciers_cold
 from landda_hpc.model.column.records import WATER, Records, new_records
 from landda_hpc.model.column.temperature import AnnualWave
@@ -24,6 +24,7 @@ class ColumnModel(TileModel):
     ----------
     tiles, weather, timestep_s, rain_factor, potential_evaporation_factor : see ``TileModel``.
     temperature : climatological waves of the same tiles.
+    scheme : alternatives of the soil-water scheme.
 
     Notes
     -----
@@ -42,12 +43,13 @@ class ColumnModel(TileModel):
         timestep_s: int = 1800,
         rain_factor: FloatArray | float = 1.0,
         potential_evaporation_factor: FloatArray | float = 1.0,
+        scheme: Hydrology = COLM_HYDROLOGY,
     ) -> None:
         super().__init__(tiles, weather, timestep_s, rain_factor, potential_evaporation_factor)
         if len(temperature) != len(tiles):
             raise ShapeError(f"temperature climatology has {len(temperature)} tiles, expected {len(tiles)}.")
         self._temperature = temperature
-        self._records = soil_records(tiles)
+        self._records = soil_records(tiles, scheme)
         self._demands = new_records(DEMAND, len(tiles))
         self._work = new_records(WATER, 1)
 

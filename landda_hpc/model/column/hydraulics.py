@@ -11,7 +11,8 @@ freezing-point relation. For other amounts ice would melt or form, which this mo
 from __future__ import annotations
 
 import math
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 
@@ -31,18 +32,41 @@ LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
 NODE_DISTANCE_MM: Final[FloatArray] = 1000.0 * np.diff(SOIL_Z)
 """Distance of a layer's node from the next one, mm."""
 
+SATURATED_DECAY: Final = {"colm": 0.125 * 2.0, "topmodel": 0.5 * 2.5}
+"""Decay of the saturated fraction with the depth of the water table, m-1, by ``Hydrology.saturated_fraction``."""
+
 _LOG_ICE_IMPEDANCE: Final = -6.0 * math.log(10.0)
 _SOIL: Final = int(PatchType.SOIL)
 _WETLAND: Final = int(PatchType.WETLAND)
 
 
-def soil_records(tiles: Tiles) -> Records:
+@dataclass(frozen=True)
+class Hydrology:
+    """Alternatives of the soil-water scheme (docs/column.md, "Alternatives").
+
+    Attributes
+    ----------
+    saturated_fraction : how fast it decreases with the depth of the water table; see ``SATURATED_DECAY``.
+    interface_conductivity : 'mean' = at the mean saturation of the two layers, 'upstream' = that of the layer which the
+        water leaves.
+    """
+
+    saturated_fraction: Literal["colm", "topmodel"] = "colm"
+    interface_conductivity: Literal["mean", "upstream"] = "mean"
+
+
+COLM_HYDROLOGY: Final = Hydrology()
+
+
+def soil_records(tiles: Tiles, hydrology: Hydrology = COLM_HYDROLOGY) -> Records:
     """Hydraulic constants of the tiles for the kernels, (n_tile,) records ``SOIL``. Local.
 
     Notes
     -----
     Conductivity and exponent of an interface are the geometric and the arithmetic mean of both layers, at the bottom
-    those of the last layer. ``root``, multiplied by 1 - psi / psi_wilting, is the stress factor of docs/column.md.
+    those of the last layer. With upstream conductivity they are those of the layer above, and the kernel chooses the
+    layer from the direction of the flow. ``root``, multiplied by 1 - psi / psi_wilting, is the stress factor of
+    docs/column.md.
     """
     soils = new_records(SOIL, len(tiles))
     log_k = _log(tiles.hksati)
@@ -58,6 +82,12 @@ def soil_records(tiles: Tiles) -> Records:
     soils.pores = tiles.porsl * LAYER_DZ_MM
     soils["pore_share"] = 1.0
     soils["pore_share"][:, :-1] = tiles.porsl[:, :-1] / (tiles.porsl[:, :-1] + tiles.porsl[:, 1:])
+    if hydrology.interface_conductivity == "upstream":
+        soils.is_upstream = True
+        soils.log_k_below = log_k
+        soils.exponent_below = 2.0 * tiles.bsw + 3.0
+        soils.pore_share = 1.0
+    soils.saturated_decay = SATURATED_DECAY[hydrology.saturated_fraction]
     _describe_surface(soils)
     return soils
 

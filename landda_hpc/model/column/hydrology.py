@@ -138,7 +138,7 @@ def _advance_soil(
 ) -> None:
     load_water(soil, water)
     rain = demand.rain
-    runoff_rate = surface_runoff(rain, infiltration_capacity(soil, water), water_table)
+    runoff_rate = surface_runoff(rain, infiltration_capacity(soil, water), water_table, soil.saturated_decay)
     for _ in range(n_steps):
         before = 0.0
         for j in range(N_SOIL):

@@ -33,7 +33,9 @@ SOIL: Final = np.dtype(
         ("k_saturated", *_LAYERS),  # of the layer, mm s-1
         ("root", *_LAYERS),  # share of roots over 1 - psi0 / psi_wilting
         ("pores", *_LAYERS),  # water that fills the pores, kg m-2
-        ("pore_share", *_LAYERS),  # of the layer in the porosity on both sides of the interface below it, 1
+        ("pore_share", *_LAYERS),  # weight of the layer in the saturation at the interface below it, 1
+        ("is_upstream", np.bool_),  # conductivity of an interface: that of the layer which the water leaves
+        ("saturated_decay", np.float64),  # of the saturated fraction with the depth of the water table, m-1
         ("theta_air", np.float64),  # air-dry water content of the top layer, m3 m-3
         ("tortuosity", np.float64),  # of the dry surface layer, 1
     ],
@@ -58,7 +60,8 @@ WATER: Final = np.dtype(
         ("psi", *_LAYERS),  # matric potential, mm
         ("dpsi", *_LAYERS),  # its derivative to theta, mm
         ("k_below", *_LAYERS),  # conductivity of the interface below the layer, mm s-1
-        ("dk", *_LAYERS),  # its derivative to theta of either adjacent layer, mm s-1
+        ("dk", *_LAYERS),  # its derivative to theta of the layer, mm s-1
+        ("dk_next", *_LAYERS),  # the same to theta of the layer below
         # The linear system.
         ("q_below", *_LAYERS),  # flux below the layer at the start of the sub-step, mm s-1
         ("dq_up", *_LAYERS),  # derivative of that flux to theta of the layer, mm s-1

@@ -4,7 +4,7 @@ Vertical positions and water amounts are in mm (1 mm of water is 1 kg m-2), flux
 downward: q = -K (d psi / d z - 1). Fluxes at the end of the step are expanded to first order in theta of the
 two adjacent layers, which gives a tridiagonal system (Zeng and Decker 2009, J. Hydrometeorol., 10, 308-319,
 without the equilibrium term; docs/column.md). The conductivity of an interface follows Campbell at the mean
-saturation of both layers.
+saturation of both layers or, as an option, is that of the layer which the water leaves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def column_hydraulics(soil: Record, water: Record) -> None:
     Parameters
     ----------
     soil : constants of the column.
-    water : reads liquid and impedance (0 seals an interface), writes theta, psi, dpsi, k_below, dk.
+    water : reads liquid and impedance (0 seals an interface), writes theta, psi, dpsi, k_below, dk, dk_next.
     """
     for j in range(N_SOIL):
         water.wetness[j] = min(1.0, max(MIN_SATURATION, water.liquid[j] / soil.pores[j]))
@@ -52,6 +52,21 @@ def column_hydraulics(soil: Record, water: Record) -> None:
         k = 0.0 if is_dry else water.impedance[j] * water.power[N_SOIL + j]
         water.k_below[j] = k
         water.dk[j] = soil.exponent_below[j] * k / (water.theta[j] + water.theta[below])
+        water.dk_next[j] = water.dk[j]
+        if soil.is_upstream and below > j:
+            _take_upstream(j, is_dry, soil, water)
+
+
+@compiled()
+def _take_upstream(j: int, is_dry: bool, soil: Record, water: Record) -> None:
+    """Set conductivity and derivatives of an interface to those of the layer which the water leaves."""
+    rises = water.psi[j + 1] - water.psi[j] > NODE_DISTANCE_MM[j]
+    source = j + 1 if rises else j
+    k = 0.0 if is_dry else water.impedance[j] * water.power[N_SOIL + source]
+    slope = soil.exponent_below[source] * k / water.theta[source]
+    water.k_below[j] = k
+    water.dk[j] = 0.0 if rises else slope
+    water.dk_next[j] = slope if rises else 0.0
 
 
 @compiled()
@@ -70,12 +85,12 @@ def solve_column(step: float, top: float, k_slope: float, water: Record) -> floa
     Largest change of theta of any layer, m3 m-3; -1 if the elimination failed.
     """
     for j in range(N_SOIL - 1):
-        dk = k_slope * water.dk[j]
+        dk, dk_next = k_slope * water.dk[j], k_slope * water.dk_next[j]
         k = water.k_below[j]
         gradient = (water.psi[j + 1] - water.psi[j]) * _PER_DISTANCE[j] - 1.0
         water.q_below[j] = -k * gradient
         water.dq_up[j] = k * water.dpsi[j] * _PER_DISTANCE[j] - dk * gradient
-        water.dq_down[j] = -k * water.dpsi[j + 1] * _PER_DISTANCE[j] - dk * gradient
+        water.dq_down[j] = -k * water.dpsi[j + 1] * _PER_DISTANCE[j] - dk_next * gradient
     # Free drainage: unit gradient below the last layer; its theta is used on both sides of the interface.
     last = N_SOIL - 1
     water.q_below[last] = water.k_below[last]

@@ -22,7 +22,6 @@ from landda_hpc.model.column.records import Record
 from landda_hpc.model.column.richards import apply_fluxes, column_hydraulics, solve_column
 
 FSAT_MAX: Final = 0.38
-FSAT_DECAY: Final = 0.125 * 2.0  # m-1, times the depth of the water table
 DRY_LAYER_ONSET: Final = 0.8  # share of porosity
 MAX_DRY_LAYER: Final = 0.2  # m
 MAX_INFILTRATION: Final = 4.0  # kg m-2 a sub-step
@@ -104,7 +103,7 @@ def infiltration_capacity(soil: Record, water: Record) -> float:
 
 
 @compiled()
-def surface_runoff(supply: float, capacity: float, water_table: float) -> float:
+def surface_runoff(supply: float, capacity: float, water_table: float, decay: float) -> float:
     """Surface runoff in the unit of supply and capacity: SIMTOP (docs/column.md).
 
     All water on the saturated share of the ground; elsewhere water above the infiltration capacity.
@@ -113,10 +112,11 @@ def surface_runoff(supply: float, capacity: float, water_table: float) -> float:
     ----------
     supply, capacity : water that reaches the ground and infiltration capacity, both rates or both amounts.
     water_table : depth, m.
+    decay : of the saturated share with the depth of the water table, m-1.
     """
     if supply <= 0.0:
         return 0.0
-    saturated = FSAT_MAX * math.exp(-FSAT_DECAY * water_table)
+    saturated = FSAT_MAX * math.exp(-decay * water_table)
     return saturated * supply + (1.0 - saturated) * max(0.0, supply - capacity)
 
 

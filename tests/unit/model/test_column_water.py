@@ -14,6 +14,7 @@ from scipy.integrate import solve_ivp
 from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z
 from landda_hpc.model.column import demand as d
 from landda_hpc.model.column import hydraulics, hydrology, powers, richards
+from landda_hpc.model.column.hydraulics import COLM_HYDROLOGY, Hydrology
 from landda_hpc.model.column.records import N_POWER, SOIL, TOTALS, WATER, new_records
 from landda_hpc.model.column.soil import campbell_parameters, with_perturbed_parameters
 from landda_hpc.state import PatchType
@@ -27,10 +28,10 @@ layers = hnp.arrays(np.float64, N_SOIL, elements=unit)
 class Columns:
     """Arrays of a few tiles as the kernel takes them."""
 
-    def __init__(self, tiles, wetness: float = 0.5) -> None:
+    def __init__(self, tiles, wetness: float = 0.5, hydrology: Hydrology = COLM_HYDROLOGY) -> None:
         n = len(tiles)
         self.tiles = tiles
-        self.soils = hydraulics.soil_records(tiles)
+        self.soils = hydraulics.soil_records(tiles, hydrology)
         self.demand = new_records(d.DEMAND, n)
         self.demand.humidity = 0.5
         self.demand.resistance = 0.3 / (100.0 * 2.2e-5)
@@ -76,16 +77,17 @@ class Columns:
     step=st.floats(60.0, 3600.0),
     zwt=st.floats(0.0, 80.0),
     shift=st.tuples(*(st.floats(-3.0, 3.0) for _ in range(4))),
+    conductivity=st.sampled_from(["mean", "upstream"]),
 )
 def test_budget_closes_and_bounds_hold_everywhere(
-    make_tiles, wetness, ice, is_frozen, rain_mm_h, soil_mm_h, canopy_mm_h, humidity, step, zwt, shift
+    make_tiles, wetness, ice, is_frozen, rain_mm_h, soil_mm_h, canopy_mm_h, humidity, step, zwt, shift, conductivity
 ) -> None:
     """From bone-dry to saturated, all soil classes and far beyond, with and without ice, up to 100 mm/h."""
     tiles = make_tiles(14, only_soil=True)
     tiles = with_perturbed_parameters(
         tiles, sand=30.0 * shift[0], log_b=0.5 * shift[1], log_psi=shift[2], log_ksat=2.0 * shift[3]
     )
-    c = Columns(tiles)
+    c = Columns(tiles, hydrology=Hydrology("topmodel", conductivity))
     if is_frozen:
         c.wice[:, N_SNOW:] = ice * tiles.porsl * RHO_ICE * SOIL_DZ
         c.temperature[:, N_SNOW:] = np.where(ice > 0.0, 265.0, 275.0)
@@ -133,15 +135,18 @@ def test_a_layer_below_the_bound_only_gains(make_tiles) -> None:
     assert c.totals.water_residual.max() < 1e-10
 
 
-def _reference(tiles, i: int, water: np.ndarray, infiltration: float, hours: float) -> np.ndarray:
+def _reference(
+    tiles, i: int, water: np.ndarray, infiltration: float, hours: float, *, upstream: bool = False
+) -> np.ndarray:
     """The same discrete columns in continuous time, written with powers, by an implicit ODE solver."""
     porsl, psi0, b, k_s = tiles.porsl[i], tiles.psi0[i], tiles.bsw[i], tiles.hksati[i]
 
     def rate(_: float, w: np.ndarray) -> np.ndarray:
         s = np.clip(w / DZ / porsl, 0.01, 1.0)
         psi = np.maximum(psi0 * s**-b, -1e8)
-        s_face = 0.5 * (s[:-1] + s[1:])
-        q = -k_s[:-1] * s_face ** (2 * b[:-1] + 3) * (np.diff(psi) / DISTANCE - 1.0)
+        gradient = np.diff(psi) / DISTANCE - 1.0
+        s_face = np.where(gradient <= 0.0, s[:-1], s[1:]) if upstream else 0.5 * (s[:-1] + s[1:])
+        q = -k_s[:-1] * s_face ** (2 * b[:-1] + 3) * gradient
         bottom = k_s[-1] * s[-1] ** (2 * b[-1] + 3)
         flux = np.concatenate(([infiltration], q, [bottom]))
         return flux[:-1] - flux[1:]
@@ -169,17 +174,55 @@ def test_half_hour_steps_against_an_ode_solver(make_tiles, wetness: float, rain_
         assert abs((c.water[i] - expected).sum()) < 0.03 * c.totals[i].drainage + 0.05
 
 
-def test_short_steps_converge_to_the_ode_solver(make_tiles) -> None:
+@pytest.mark.parametrize("conductivity", ["mean", "upstream"])
+def test_short_steps_converge_to_the_ode_solver(make_tiles, conductivity) -> None:
     tiles = make_tiles(10, only_soil=True)
-    c = Columns(tiles, 0.4)
+    c = Columns(tiles, 0.4, Hydrology("colm", conductivity))
+    # A dry layer between two wet ones: water flows down into it, and up.
+    c.water[:, 5] *= 0.5
     c.demand.rain = 2.0 / 3600.0
     c.zwt[:] = 80.0
     start = c.water.copy()
     c.advance(10.0, 360)
     infiltration = (c.totals.precipitation - c.totals.runoff) / 3600.0
     for i in range(len(tiles)):
-        expected = _reference(tiles, i, start[i], float(infiltration[i]), 1.0)
+        expected = _reference(tiles, i, start[i], float(infiltration[i]), 1.0, upstream=conductivity == "upstream")
         np.testing.assert_allclose(c.water[i] / DZ, expected / DZ, atol=3e-4)
+
+
+def test_upstream_conductivity_is_that_of_the_layer_which_the_water_leaves(make_tiles) -> None:
+    """Fluxes and their derivatives against finite differences, in columns with flow in both directions."""
+    tiles = with_perturbed_parameters(make_tiles(20, only_soil=True), log_ksat=np.linspace(-2.0, 2.0, 20))
+    tiles.hksati[:, ::2] *= 3.0
+    c = Columns(tiles, hydrology=Hydrology("colm", "upstream"))
+    rng = np.random.default_rng(2)
+    wetness = rng.uniform(0.6, 0.95, (20, N_SOIL))
+
+    def fluxes(i: int, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        water = new_records(WATER, 1)[0]
+        water.liquid, water.impedance = s * tiles.porsl[i] * DZ, 1.0
+        richards.column_hydraulics(c.soils[i], water)
+        richards.solve_column(1.0, 0.0, 1.0, water)
+        return water.q_below.copy(), water.dq_up.copy(), water.dq_down.copy()
+
+    up = down = 0
+    for i in range(20):
+        s, porsl = wetness[i], tiles.porsl[i]
+        q, dq_up, dq_down = fluxes(i, s)
+        psi = tiles.psi0[i] * s ** -tiles.bsw[i]
+        k = tiles.hksati[i] * s ** (2.0 * tiles.bsw[i] + 3.0)
+        gradient = np.diff(psi) / DISTANCE - 1.0
+        expected = -np.where(gradient <= 0.0, k[:-1], k[1:]) * gradient
+        np.testing.assert_allclose(q[:-1], expected, rtol=1e-10, atol=1e-18)
+        assert q[-1] == pytest.approx(k[-1], rel=1e-10)
+        up, down = up + int((q[:-1] < 0.0).sum()), down + int((q[:-1] > 0.0).sum())
+        for j in range(N_SOIL):
+            small = np.where(np.arange(N_SOIL) == j, 1e-7, 0.0)
+            slope = (fluxes(i, s + small)[0] - fluxes(i, s - small)[0]) / (2e-7 * porsl[j])
+            assert dq_up[j] == pytest.approx(slope[j], rel=1e-5)
+            if j > 0:
+                assert dq_down[j - 1] == pytest.approx(slope[j - 1], rel=1e-5)
+    assert min(up, down) > 20
 
 
 def test_hydrostatic_columns_stay_at_rest(make_tiles) -> None:
@@ -194,14 +237,15 @@ def test_hydrostatic_columns_stay_at_rest(make_tiles) -> None:
     np.testing.assert_allclose((before - c.water).sum(axis=1), c.totals.drainage, atol=1e-11)
 
 
-def test_surface_runoff_is_simtop(make_tiles) -> None:
+@pytest.mark.parametrize(("fraction", "decay"), [("colm", 0.125 * 2.0), ("topmodel", 0.5 * 2.5)])
+def test_surface_runoff_is_simtop(make_tiles, fraction, decay) -> None:
     tiles = make_tiles(30, only_soil=True)
-    c = Columns(tiles, 0.3)
+    c = Columns(tiles, 0.3, Hydrology(fraction))
     c.zwt[:] = np.linspace(0.0, 20.0, 30)
     rain = 40.0 / 3600.0
     c.demand.rain = rain
     c.advance(60.0)
-    saturated = 0.38 * np.exp(-0.125 * 2.0 * c.zwt)
+    saturated = 0.38 * np.exp(-decay * c.zwt)
     expected = saturated * rain + (1.0 - saturated) * np.maximum(0.0, rain - tiles.hksati[:, 0])
     np.testing.assert_allclose(c.totals.runoff, 60.0 * expected, rtol=1e-12)
     assert (c.totals.overflow == 0.0).all()

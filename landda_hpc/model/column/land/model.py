@@ -8,6 +8,7 @@ import numpy as np
 
 from landda_hpc.constants import SECONDS_PER_DAY, FloatArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.model.column.hydraulics import COLM_HYDROLOGY, Hydrology
 from landda_hpc.model.column.land.parameters import LandParameters, column_records
 from landda_hpc.model.column.land.records import FORCING, STATE, SUN, TILE, Records, new_records
 from landda_hpc.model.column.land.step import advance_tiles, sum_heights
@@ -31,6 +32,7 @@ class LandSurfaceModel(TileModel):
     tiles, weather, timestep_s, rain_factor, potential_evaporation_factor : see ``TileModel``. The last factor applies
         to all conductances of vapour between ground or leaves and the air.
     parameters : parameters of these tiles.
+    scheme : alternatives of the soil-water scheme.
 
     Notes
     -----
@@ -49,13 +51,14 @@ class LandSurfaceModel(TileModel):
         timestep_s: int = 1800,
         rain_factor: FloatArray | float = 1.0,
         potential_evaporation_factor: FloatArray | float = 1.0,
+        scheme: Hydrology = COLM_HYDROLOGY,
     ) -> None:
         super().__init__(tiles, weather, timestep_s, rain_factor, potential_evaporation_factor)
         if len(parameters) != len(tiles):
             raise ShapeError(f"land parameters have {len(parameters)} tiles, expected {len(tiles)}.")
         self._parameters = parameters
         self._columns = column_records(
-            tiles, parameters, weather.wind_height, weather.scalar_height, self._evaporation_factor
+            tiles, parameters, scheme, weather.wind_height, weather.scalar_height, self._evaporation_factor
         )
         self._forcing = new_records(FORCING, len(tiles))
         self._suns = new_records(SUN, 1)

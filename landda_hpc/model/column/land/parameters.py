@@ -14,7 +14,7 @@ from landda_hpc.constants import ALBEDO_WATER, N_SOIL, SOIL_DZ, FloatArray, IntA
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.hydraulics import soil_records
+from landda_hpc.model.column.hydraulics import Hydrology, soil_records
 from landda_hpc.model.column.land.plants import leaf_area, mixed
 from landda_hpc.model.column.land.radiation import (
     DENSE_VISIBLE,
@@ -203,6 +203,7 @@ def _ground_albedo(
 def column_records(
     tiles: Tiles,
     parameters: LandParameters,
+    scheme: Hydrology,
     wind_height: float,
     scalar_height: float,
     potential_evaporation_factor: FloatArray,
@@ -210,7 +211,7 @@ def column_records(
     """All constants of a forecast for the kernels, (n_tile,) records ``COLUMN``. Local."""
     columns = new_records(COLUMN, len(tiles))
     columns.patchtype = tiles.patchtype
-    columns.soil = soil_records(tiles)
+    columns.soil = soil_records(tiles, scheme)
     columns.albedo_dry = parameters.albedo_dry
     columns.albedo_wet = parameters.albedo_wet
     columns.vegetation = parameters.vegetation_fraction

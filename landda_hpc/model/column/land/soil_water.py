@@ -75,7 +75,7 @@ def move_water(step: float, column: Record, tile: Record) -> int:
     runoff = 0.0
     if inflow > wanted:
         capacity = infiltration_capacity(column.soil, water) * step
-        runoff = surface_runoff(inflow - wanted, capacity, tile.water_table)
+        runoff = surface_runoff(inflow - wanted, capacity, tile.water_table, column.soil.saturated_decay)
     evaporation_rate = wanted / step
     transpiration_rate = amounts.transpired / step
     start_step(step, (inflow - runoff) / step, water)
