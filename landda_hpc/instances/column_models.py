@@ -67,10 +67,8 @@ def column_start(model: ColumnModelConfig, setup: EmbeddedSetup, instance: Insta
         theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
     else:
         theta = soil_water_by_climate(tiles, climate, change)
-    if model.physics == "land_surface":
-        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
-    # Ice is constant in this physics, so it is taken for the campaign's start, not for the spin-up's.
-    return initial_state(tiles, AnnualWave(climate.temperature), setup.start, theta)
+    make = land_initial_state if model.physics == "land_surface" else initial_state
+    return make(tiles, AnnualWave(climate.temperature), time, theta)
 
 
 def climate_start(setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:

@@ -7,6 +7,7 @@ from datetime import datetime
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.model.column import hydrology
+from landda_hpc.model.column.checks import midnight
 from landda_hpc.model.column.demand import DEMAND, weather_demand
 from landda_hpc.model.column.hydraulics import COLM_HYDROLOGY, Hydrology, soil_records
 from landda_hpc.model.column.initial import keep_glaciers_cold
@@ -28,8 +29,8 @@ class ColumnModel(TileModel):
 
     Notes
     -----
-    Temperature is prescribed, ice is constant, all precipitation is liquid, and the water table is fixed; see
-    ``hydrology``.
+    Temperature is prescribed and ice follows it, at the boundaries of forcing steps; all precipitation is liquid, and
+    the water table is fixed; see ``hydrology``.
     """
 
     has_energy = False
@@ -76,6 +77,8 @@ class ColumnModel(TileModel):
         # Root uptake depends on which layers are frozen, as of the start of the forcing step: then the division of a
         # period into forecasts has no effect.
         self._prescribe_temperature(state, start)
+        if now == start:
+            self._settle_ice(state)
         hydrology.advance_tiles(
             self._timestep.total_seconds(),
             (until - now) // self._timestep,
@@ -93,7 +96,14 @@ class ColumnModel(TileModel):
 
     def _close(self, state: TileState, end: datetime) -> None:
         self._prescribe_temperature(state, end)
+        if not (end - midnight(end)) % self._weather.step:
+            self._settle_ice(state)
 
     def _prescribe_temperature(self, state: TileState, when: datetime) -> None:
         self._temperature.prescribe(state, when)
         keep_glaciers_cold(self._tiles, state)
+
+    def _settle_ice(self, state: TileState) -> None:
+        hydrology.settle_ice(
+            self._records, self._tiles.patchtype, state["t_soisno"], state["wliq_soisno"], state["wice_soisno"]
+        )

@@ -5,7 +5,7 @@ f_ice the fraction of the pore space filled by ice, at most 1 (Campbell 1974, So
 docs/column.md). Each power is computed with one logarithm and one exponential: ln|psi| = ln|psi0| - b ln s.
 
 In frozen layers, too, the matric potential follows from liquid water. At the supercooled limit this equals the
-freezing-point relation. For other amounts ice would melt or form, which this model does not compute.
+freezing-point relation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from typing import Final, Literal
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import LEAST_POTENTIAL, N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z, FloatArray, IntArray
+from landda_hpc.constants import (
+    GRAVITY,
+    LATENT_HEAT_FUSION,
+    LEAST_POTENTIAL,
+    N_SNOW,
+    N_SOIL,
+    RHO_ICE,
+    SOIL_DZ,
+    SOIL_Z,
+    T_FREEZE,
+    FloatArray,
+    IntArray,
+)
 from landda_hpc.model.column.records import SOIL, Records, new_records
 from landda_hpc.state import PatchType, Tiles, TileState
 
@@ -26,6 +38,7 @@ PSI_WILTING: Final = -1.5e5  # mm; roots take up no water from drier soil
 PSI_AIR_DRY: Final = -1.0e7  # mm
 MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
 MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
+FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
 LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
 """Layer thickness, mm; a layer of pure water of that thickness has the same mass in kg m-2."""
 
@@ -121,6 +134,15 @@ def ice_impedance(ice_volume: float, porosity: float) -> float:
     if ice_volume <= 0.0:
         return 1.0
     return math.exp(_LOG_ICE_IMPEDANCE * min(1.0, ice_volume / porosity))
+
+
+@compiled()
+def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
+    """Liquid water that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; docs/column.md)."""
+    suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
+    if suction <= 0.0:
+        return pores
+    return pores * math.exp(min(0.0, (log_psi0 - math.log(suction)) / b))
 
 
 @compiled()

@@ -8,12 +8,12 @@ depends only on that tile.
 Treatment of water by patch type:
 
 - soil: SIMTOP surface runoff, infiltration, bare-soil evaporation, root uptake, Richards' equation, free
-  drainage. Ice is constant and reduces the pore space (heat and phase change are not part of this model),
+  drainage. Ice follows the prescribed temperature between forcing steps (``settle_ice``) and reduces the pore space,
   precipitation is liquid at any temperature, and the water table is a property of the climate class that only
   determines the saturated fraction of the surface.
-- wetland: saturated soil below a store of standing water (``wetwat``, at most ``WETLAND_STORE``) that rain
-  fills and open-water evaporation empties. Evaporation beyond the store is supplied from outside and counted as
-  supply; rain beyond the store runs off.
+- wetland: soil whose water only freezes and thaws, below a store of standing water (``wetwat``, at most
+  ``WETLAND_STORE``) that rain fills and open-water evaporation empties. Evaporation beyond the store is supplied from
+  outside and counted as supply; rain beyond the store runs off.
 - glacier, lake, and other types: the state is constant and precipitation runs off.
 """
 
@@ -23,7 +23,8 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray, IntArray
+from landda_hpc.constants import N_SNOW, N_SOIL, T_FREEZE, FloatArray, IntArray
+from landda_hpc.model.column.hydraulics import supercooled
 from landda_hpc.model.column.records import Record, Records
 from landda_hpc.model.column.soil_water import (
     dry_layer,
@@ -111,6 +112,41 @@ def advance_tiles(
             rain = demand.rain * step * n_steps
             total.precipitation += rain
             total.runoff += rain
+
+
+@compiled()
+def settle_ice(soils: Records, patchtype: IntArray, t_soisno: FloatArray, wliq: FloatArray, wice: FloatArray) -> None:
+    """Melt or freeze water of soil and wetland tiles until it is in equilibrium with the temperature.
+
+    Liquid above the supercooled limit freezes; ice melts up to this limit, and above the freezing point entirely. The
+    mass of a layer is conserved, and a second call changes no bit. Energy is ignored.
+
+    Parameters
+    ----------
+    soils, patchtype, t_soisno : as for ``advance_tiles``.
+    wliq, wice : kg m-2, (n_tile, 15), updated.
+    """
+    for i in range(patchtype.size):
+        if patchtype[i] != _SOIL and patchtype[i] != _WETLAND:
+            continue
+        for j in range(N_SOIL):
+            k = N_SNOW + j
+            ice, liquid, temperature = wice[i, k], wliq[i, k], t_soisno[i, k]
+            if temperature >= T_FREEZE:
+                if ice > 0.0:
+                    wliq[i, k] = liquid + ice
+                    wice[i, k] = 0.0
+                continue
+            limit = supercooled(temperature, soils[i].log_psi0[j], soils[i].b[j], soils[i].pores[j])
+            if liquid > limit:
+                wliq[i, k] = limit
+                wice[i, k] = ice + (liquid - limit)
+            elif ice > limit - liquid:
+                wliq[i, k] = limit
+                wice[i, k] = ice - (limit - liquid)
+            else:
+                wliq[i, k] = min(limit, liquid + ice)
+                wice[i, k] = 0.0
 
 
 @compiled()

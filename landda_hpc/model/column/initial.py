@@ -9,8 +9,6 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import (
-    GRAVITY,
-    LATENT_HEAT_FUSION,
     N_SOIL,
     RHO_ICE,
     RHO_WATER,
@@ -20,7 +18,7 @@ from landda_hpc.constants import (
 )
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.model.column.hydraulics import diagnose_state, soil_records
+from landda_hpc.model.column.hydraulics import FREEZING_SUCTION, diagnose_state, soil_records
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import TileClimate, aridity_index
 from landda_hpc.regridding.depth import layers_from_product
@@ -147,7 +145,7 @@ def supercooled_limit(tiles: Tiles, temperature: FloatArray) -> FloatArray:
     theta_max = porsl (psi(T) / psi0)^(-1/b), psi(T) = 1000 L_f / g (T - T_f) / T in mm (Niu and Yang 2006, J.
     Hydrometeorol., 7, 937-952; docs/column.md).
     """
-    psi = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY * np.minimum(temperature - T_FREEZE, 0.0) / temperature
+    psi = FREEZING_SUCTION * np.minimum(temperature - T_FREEZE, 0.0) / temperature
     ratio = np.maximum(psi / tiles.psi0, 1.0)
     limit: FloatArray = tiles.porsl * ratio ** (-1.0 / tiles.bsw)
     return limit

@@ -47,11 +47,15 @@ class Globe:
         return self.tiles.is_updatable & np.isin(self.tiles.climate_class, wanted)
 
 
+def _water(state) -> np.ndarray:
+    return (state["wliq_soisno"] + state["wice_soisno"]).sum(axis=1) + state["wetwat"]
+
+
 @pytest.mark.verify
 def test_sixty_days_of_summer() -> None:
     globe = Globe(datetime(2022, 6, 2))
     state, tiles = globe.state, globe.tiles
-    before = state["wliq_soisno"].sum(axis=1) + state["wetwat"]
+    before = _water(state)
     surface, change = [], np.zeros(len(tiles))
     rain, evaporation = np.zeros(len(tiles)), np.zeros(len(tiles))
     for k in range(240):
@@ -62,7 +66,7 @@ def test_sixty_days_of_summer() -> None:
         rain += report.precipitation
         evaporation += report.evapotranspiration
         surface.append(_theta(state)[:, 0])
-    np.testing.assert_allclose(state["wliq_soisno"].sum(axis=1) + state["wetwat"] - before, change, atol=1e-6)
+    np.testing.assert_allclose(_water(state) - before, change, atol=1e-6)
 
     theta = _theta(state)
     soil = tiles.is_updatable

@@ -53,17 +53,42 @@ def test_forecast_closes_the_budget_of_every_tile(case) -> None:
     assert report.max_residual <= 1e-9
     assert (report.precipitation > 0).mean() > 0.9
     assert report.n_solves >= 60 * int(tiles.is_updatable.sum())
-    change = (state.soil("wliq_soisno") - before.soil("wliq_soisno")).sum(axis=1) + state["wetwat"] - before["wetwat"]
-    np.testing.assert_allclose(change, report.storage_change, atol=1e-7)
-    for name in ("wice_soisno", "zwt", "wa", "scv", "wdsrf"):
+
+    def held(one) -> np.ndarray:
+        return (one["wliq_soisno"] + one["wice_soisno"])[:, -N_SOIL:].sum(axis=1) + one["wetwat"]
+
+    np.testing.assert_allclose(held(state) - held(before), report.storage_change, atol=1e-7)
+    for name in ("zwt", "wa", "scv", "wdsrf"):
         np.testing.assert_array_equal(state[name], before[name])
-    still = ~tiles.is_updatable
-    np.testing.assert_array_equal(state["wliq_soisno"][still], before["wliq_soisno"][still])
+    still = ~tiles.is_updatable & (tiles.patchtype != PatchType.WETLAND)
+    for name in ("wliq_soisno", "wice_soisno"):
+        np.testing.assert_array_equal(state[name][still], before[name][still])
     for name, variable in ((n, STATE[n]) for n in SOIL_WATER_STATE):
         values = state.soil(name) if variable.dims == ("soilsnow",) else state[name]
         assert np.isfinite(values).all(), name
         assert (values >= variable.valid_min).all(), name
         assert (values <= variable.valid_max).all(), name
+
+
+def test_ice_of_winter_thaws_in_spring_and_returns(case) -> None:
+    """A year without rain and evaporation: no liquid above the supercooled limit, no ice above the freezing point."""
+    tiles, wave, state, weather = case
+    model = ColumnModel(tiles, weather, wave, rain_factor=0.0, potential_evaporation_factor=0.0)
+    has_soil = tiles.is_updatable | (tiles.patchtype == PatchType.WETLAND)
+    now, ice, drained = START, [], np.zeros(len(tiles))
+    before = (state["wliq_soisno"] + state["wice_soisno"]).sum(axis=1)
+    for month in range(13):
+        end = datetime(START.year + (START.month + month) // 12, (START.month + month) % 12 + 1, 1)
+        drained += model.forecast(state, now, end).storage_change
+        frozen = state.soil("t_soisno") < T_FREEZE
+        assert (state.soil("wice_soisno")[has_soil & ~frozen.any(axis=1)] == 0.0).all()
+        limit = supercooled_limit(tiles, state.soil("t_soisno")) * RHO_WATER * SOIL_DZ
+        assert (state.soil("wliq_soisno") <= limit * (1.0 + 1e-12))[has_soil].all()
+        ice.append(state.soil("wice_soisno")[has_soil].sum(axis=1))
+        now = end
+    np.testing.assert_allclose((state["wliq_soisno"] + state["wice_soisno"]).sum(axis=1) - before, drained, atol=1e-6)
+    seasonal = (np.max(ice, axis=0) > 10.0) & (np.min(ice, axis=0) == 0.0)
+    assert seasonal.sum() > 20
 
 
 def test_bits_do_not_depend_on_how_tiles_are_shared_out(case, plain_weather) -> None:

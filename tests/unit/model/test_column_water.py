@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.integrate import solve_ivp
 
-from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z
+from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, SOIL_Z, T_FREEZE
 from landda_hpc.model.column import demand as d
 from landda_hpc.model.column import hydraulics, hydrology, powers, richards
 from landda_hpc.model.column.hydraulics import COLM_HYDROLOGY, Hydrology
@@ -262,6 +262,36 @@ def test_ice_in_the_upper_layers_sheds_rain(make_tiles) -> None:
     expected = 1800.0 * np.maximum(10.0 / 3600.0 - capacity, 0.0)
     np.testing.assert_allclose(c.totals.runoff, expected, rtol=1e-4)
     np.testing.assert_array_equal(c.wice[:, N_SNOW + 1], 0.5 * tiles.porsl[:, 1] * RHO_ICE * SOIL_DZ[1])
+
+
+@settings(max_examples=200)
+@given(wetness=layers, frozen=layers, kelvin=hnp.arrays(np.float64, N_SOIL, elements=st.floats(-60.0, 40.0)))
+def test_ice_follows_the_temperature_and_conserves_water(make_tiles, wetness, frozen, kelvin) -> None:
+    tiles = make_tiles(20)
+    c = Columns(tiles)
+    c.wice[:, N_SNOW:] = wetness * frozen * tiles.porsl * DZ
+    c.water[:] = wetness * (1.0 - frozen) * tiles.porsl * DZ
+    c.temperature[:, N_SNOW:] = temperature = T_FREEZE + kelvin
+    before = c.wliq + c.wice
+    old = c.wliq.copy(), c.wice.copy()
+
+    def settle() -> None:
+        hydrology.settle_ice(c.soils, tiles.patchtype, c.temperature, c.wliq, c.wice)
+
+    settle()
+    np.testing.assert_allclose(c.wliq + c.wice, before, rtol=1e-15, atol=0.0)
+    has_soil = tiles.is_updatable | (tiles.patchtype == PatchType.WETLAND)
+    for now, then in zip((c.wliq, c.wice), old, strict=True):
+        np.testing.assert_array_equal(now[~has_soil], then[~has_soil])
+    assert c.wice.min() >= 0.0
+    # Closed form: liquid up to pores (psi(T) / psi0)^(-1/b), psi(T) = L_f / g (T - T_f) / T.
+    psi = 1e3 * 0.3336e6 / 9.80616 * np.minimum(kelvin, 0.0) / temperature
+    limit = tiles.porsl * np.maximum(psi / tiles.psi0, 1.0) ** (-1.0 / tiles.bsw) * DZ
+    expected = np.minimum(before[:, N_SNOW:], np.where(kelvin < 0.0, limit, np.inf))
+    np.testing.assert_allclose(c.water[has_soil], expected[has_soil], rtol=1e-12)
+    old = c.wliq.copy(), c.wice.copy()
+    settle()
+    np.testing.assert_array_equal((c.wliq, c.wice), old)
 
 
 def test_a_sealed_layer_passes_nothing(make_tiles) -> None:

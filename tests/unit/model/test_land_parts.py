@@ -22,7 +22,7 @@ from landda_hpc.constants import (
     SOIL_ZI,
     T_FREEZE,
 )
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, supercooled
 from landda_hpc.model.column.land import (
     ground,
     groundwater,
@@ -227,10 +227,8 @@ def test_change_of_phase_moves_water_and_heat_without_loss(make_tiles, seed):
 
 def test_supercooled_limit_is_campbells_curve_at_the_freezing_suction():
     psi = 1e3 * LATENT_HEAT_FUSION / 9.80616 * 2.0 / (T_FREEZE - 2.0)
-    assert heat.supercooled(T_FREEZE - 2.0, math.log(200.0), 6.0, 100.0) == pytest.approx(
-        100.0 * (psi / 200.0) ** (-1 / 6)
-    )
-    assert heat.supercooled(T_FREEZE, math.log(200.0), 6.0, 100.0) == 100.0
+    assert supercooled(T_FREEZE - 2.0, math.log(200.0), 6.0, 100.0) == pytest.approx(100.0 * (psi / 200.0) ** (-1 / 6))
+    assert supercooled(T_FREEZE, math.log(200.0), 6.0, 100.0) == 100.0
 
 
 # ------------------------------------------------------------------ snow

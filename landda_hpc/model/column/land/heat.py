@@ -14,7 +14,6 @@ from typing import Final
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     CONDUCTIVITY_WATER,
-    GRAVITY,
     HEAT_ICE,
     HEAT_WATER,
     LATENT_HEAT_FUSION,
@@ -25,6 +24,7 @@ from landda_hpc.constants import (
     SOIL_ZI,
     T_FREEZE,
 )
+from landda_hpc.model.column.hydraulics import supercooled
 from landda_hpc.model.column.land.records import N_SLOT, Record
 
 SURFACE_SHARE: Final = 0.34  # C_a
@@ -36,7 +36,6 @@ CONDUCTIVITY_ICE: Final = 2.29
 LAKE_MIXING: Final = 40.0  # factor on the conductivity of still water; wind and convection mix the upper metres
 LEAST_LOG_WETNESS: Final = math.log(0.05)
 LOG_TO_10: Final = 1.0 / math.log(10.0)
-FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
 MIN_CAPACITY: Final = 500.0  # J m-2 K-1
 
 
@@ -158,15 +157,6 @@ def diffuse(top: int, step: float, flux: float, slope: float, tile: Record) -> f
         tile.new_temperature[k] += tile.upper[k] * tile.new_temperature[k + 1]
     change: float = tile.new_temperature[top] - tile.temperature[top]
     return change
-
-
-@compiled()
-def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
-    """Liquid water that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; docs/column.md)."""
-    suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
-    if suction <= 0.0:
-        return pores
-    return pores * math.exp(min(0.0, (log_psi0 - math.log(suction)) / b))
 
 
 @compiled()
