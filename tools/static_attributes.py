@@ -93,7 +93,10 @@ VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
         {
             "long_name": "dominant Koeppen-Geiger class of the land",
             "source": KOPPEN,
-            "comment": "Order of Beck et al. (2018); 0 = ocean; As counts as Aw. Period 1986-2010.",
+            "comment": (
+                "Order of Beck et al. (2018); 0 = ocean; As counts as Aw. Period 1986-2010. Where dry summers and dry "
+                "winters both apply, the wetter half of the year decides (SUMMER_RAIN in tools/make_static.py)."
+            ),
         },
     ),
     "high_vegetation_fraction": (

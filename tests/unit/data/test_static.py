@@ -111,8 +111,11 @@ def test_known_places(static: dict[str, Floats]) -> None:
         assert at(lake, lat, lon) == at(land, lat, lon) == 0.0
     for lat, lon in ((72.0, 320.0), (-80.0, 90.0)):  # Greenland, Antarctica
         assert at(static["glacier_fraction"], lat, lon) == 1.0
-    # Sahara, Amazon, Moscow, Rome
-    classes = {(25.0, 5.0): "BWh", (-3.2, 295.2): "Af", (55.8, 37.6): "Dfb", (41.9, 12.6): "Csa"}
+    # Sahara, Amazon, Moscow, Rome; rain in summer: Vindhya hills, Sierra Madre, Srednekolymsk, Fort Yukon
+    classes = {
+        (25.0, 5.0): "BWh", (-3.2, 295.2): "Af", (55.8, 37.6): "Dfb", (41.9, 12.6): "Csa",
+        (24.0, 80.0): "Cwa", (25.0, 253.5): "Cwb", (67.5, 153.7): "Dwc", (66.6, 214.7): "Dwc",
+    }  # fmt: skip
     for (lat, lon), name in classes.items():
         assert KOPPEN_CLASSES[at(static["climate_class"], lat, lon) - 1] == name
     assert at(static["elevation"], 33.0, 88.0) > 4500.0  # Tibet
@@ -127,6 +130,24 @@ def test_temperature_is_complete_and_plausible(static: dict[str, Floats]) -> Non
     assert 200.0 < temperature.min() < 230.0 and 300.0 < temperature.max() < 320.0
     north, south = temperature[:, 36:42].mean(axis=(1, 2)), temperature[:, 12:18].mean(axis=(1, 2))
     assert north.argmax() in (6, 7) and south.argmax() in (0, 1)
+
+
+def test_classes_of_dry_summers_have_no_summer_rain(static: dict[str, Floats], shared: Path) -> None:
+    """Where both criteria hold, the wetter half of the year decides (Peel et al. 2007), by ITU's precipitation."""
+    with netCDF4.Dataset(shared / "data" / "derived" / "itu_monthly_precip_t2m_128x256.nc") as data:
+        rain, lat, lon = (np.asarray(data[name][:]) for name in ("precip", "lat", "lon"))
+    row = np.abs(lat[:, None] - static["lat"]).argmin(axis=0)
+    column = np.abs((lon[:, None] - static["lon"] + 180.0) % 360.0 - 180.0).argmin(axis=0)
+    here = rain[:, row][:, :, column]
+    april, october = here[3:9], np.concatenate([here[9:], here[:3]])
+    north = static["lat"][:, None] >= 0.0
+    summer, winter = np.where(north, april, october), np.where(north, october, april)
+    is_wet = (summer.max(axis=0) > 10.0 * winter.min(axis=0)) & (summer.sum(axis=0) > winter.sum(axis=0))
+    second = np.array([" ", *(name[1] for name in KOPPEN_CLASSES)])[static["climate_class"]]
+    cold = np.array([False, *(name[0] in "CD" for name in KOPPEN_CLASSES)])[static["climate_class"]]
+    is_dry_summer = cold & (second == "s")
+    assert is_dry_summer.sum() > 2000
+    assert (is_dry_summer & is_wet).sum() < 0.03 * is_dry_summer.sum()
 
 
 def test_land_mask_agrees_with_an_independent_one(static: dict[str, Floats], shared: Path) -> None:
