@@ -32,7 +32,7 @@ class Site:
     lat, lon : degrees_north, degrees_east; the nearest soil tile is used.
     plant : its vegetation.
     cover : share of the ground that it covers.
-    roots : depths above which half, and 95 %, of the roots are, m (Schenk and Jackson 2002).
+    roots : depths above which half, and 95 %, of the roots are, m.
     """
 
     name: str
@@ -43,11 +43,14 @@ class Site:
     roots: tuple[float, float]
 
 
+# Roots: Schenk and Jackson (2002) for shrubs, grass and boreal forest; CoLM's values of croplands (IGBP) for corn; and
+# 1 - 0.976^(depth in cm) for temperate coniferous forest (Jackson et al. 1996, Oecologia, 108, 389-411).
 SITES: Final = (
     Site("shrub", 34.0, 250.0, plants.SHRUBS, 0.5, (0.28, 1.29)),
     Site("grass", 47.0, 105.0, plants.GRASS, 0.8, (0.09, 0.91)),
-    Site("corn", 42.0, 267.0, replace(plants.GRASS, name="corn", height=2.0, lai_max=4.5), 0.85, (0.12, 1.00)),
-    Site("needleleaf forest", 60.0, 100.0, plants.NEEDLE_TREES, 0.9, (0.12, 0.58)),
+    Site("corn", 42.0, 267.0, plants.CORN, 0.85, (0.22, 1.13)),
+    Site("temperate needleleaf forest", 44.0, 238.0, plants.TEMPERATE_NEEDLE_TREES, 0.9, (0.29, 1.23)),
+    Site("boreal needleleaf forest", 60.0, 100.0, plants.NEEDLE_TREES, 0.9, (0.12, 0.58)),
 )
 
 DEPTHS_M: Final = (0.12, 0.5, 1.0)

@@ -211,3 +211,18 @@ def test_the_kind_of_model_decides_the_system(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(ColmModels, "__init__", lambda self, *_: None)
     colm = config.model_copy(update={"model": MODELS.make("colm", executable=Path("colm.x"))})
     assert isinstance(system_of(colm, domain, SerialCommunicator(), tmp_path), ColmModels)
+
+
+def test_options_of_the_soil_water_scheme_reach_the_model(tmp_path) -> None:
+    """A faster decay of the saturated fraction lets less rain run off; both options change the water."""
+    usual = {"spinup_days": 0, "timestep_s": 10800}
+    found = {}
+    for options in ({}, {"saturated_fraction": "topmodel"}, {"interface_conductivity": "upstream"}):
+        models = system(tmp_path, model=usual | options)
+        instance = prepared(models)["pointwise"]
+        assert instance.model is not None and instance.state is not None
+        report = instance.model.forecast(instance.state, START, START + timedelta(days=2))
+        found[str(options)] = float(report.runoff.sum()), instance.state["wliq_soisno"]
+    (runoff, water), (less, other), (_, third) = found.values()
+    assert less < runoff
+    assert (other != water).any() and (third != water).any()

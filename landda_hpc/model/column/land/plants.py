@@ -55,6 +55,14 @@ TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0
 SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16, *_WOOD, 0.01)
 BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17, *_WOOD, 0.25)
 NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0, 30.0, 0.04, 0.11, *_WOOD, 0.01)
+# Corn and temperate needleleaf trees: heights and the maximum of corn from CLM5's table of plant types (Lawrence et al.
+# 2019, J. Adv. Model. Earth Syst., 11, 4245-4287); leaf area of needleleaf trees from the same means of MODIS; the rest
+# as above (Noah's classes of cropland and evergreen needleleaf). No climate class has them, because the static fields
+# distinguish trees and low plants only; ``landda land memory`` plants them.
+TEMPERATE_NEEDLE_TREES: Final = Plant(
+    "temperate needleleaf trees", 17.0, 5.5, 4.5, 1.0, 95.0, 30.0, 0.04, 0.11, *_WOOD, 0.01
+)
+CORN: Final = Plant("corn", 2.5, 5.0, 0.4, 0.5, 30.0, 100.0, 0.04, 0.20, *_STRAW, -0.3)
 GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20, *_STRAW, -0.3)
 TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20, *_STRAW, -0.3)
 SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20, *_WOOD, 0.01)
