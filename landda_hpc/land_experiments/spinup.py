@@ -186,7 +186,7 @@ def _one_pass(
             files.write_pass(now, years)
             if files.world.rank == 0:
                 begin, end = period.begin_of(year), period.begin_of(year + 1)
-                logger.info("spin-up: year %d, weather of %s to %s", years + now.years, begin.date(), end.date())
+                logger.info("spin-up: %d years, the last from %s to %s", years + now.years, begin.date(), end.date())
     recharge: FloatArray = now.state["wa"] - before["wa"] + now.drainage
     return now.state, recharge
 

@@ -108,6 +108,23 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
 
 
 @pytest.mark.verify
+@pytest.mark.timeout(1800)
+def test_two_years_of_generated_weather_are_repeated(landda: Landda) -> None:
+    start = {"start": "2023-06-02T00:00", "assimilation_end": "2023-06-02T06:00", "end": "2023-06-02T06:00"}
+    region = {"n_lat": 17, "n_lon": 17, "south": 60.0, "north": 68.5, "west": -25.0, "east": -8.0}
+    model = LAND | {"timestep_s": 10800}
+    file = landda.write(model=model, grid=region, tiles={"max_soil_tiles": 1}, time=start, runs=RUNS)
+    options = ("--period-years", 2, "--moving", 0, "--water", 0, "--temperature", 0)
+    done = landda.here("land", "spinup", file, "-o", "wrong", "--max-years", 1, *options)
+    assert done.returncode != 0 and "--period-years 2 exceeds --max-years 1" in done.stderr
+    for folder, ranks, years in (("once", 1, 4), ("twice", 2, 2), ("twice", 1, 4)):
+        done = landda(ranks, "land", "spinup", file, "-o", folder, "--max-years", years, *options, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "year 4 (pass 2): 100.00 % of soil tiles drift" in done.stdout
+    assert digest(landda.folder / "once" / "spinup.h5") == digest(landda.folder / "twice" / "spinup.h5")
+
+
+@pytest.mark.verify
 @pytest.mark.timeout(600)
 def test_the_climate_is_the_same_on_any_number_of_ranks(landda: Landda) -> None:
     year = {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"}
