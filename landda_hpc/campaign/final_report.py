@@ -77,7 +77,7 @@ def make_report(
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
     benchmarks, lost = _benchmarks(config.verification.benchmarks, config.data_root)
-    cycles = folder.read_records("cycles")
+    cycles, ensembles = folder.read_records("cycles"), folder.read_records("ensembles")
 
     @cache
     def domain() -> Domain:
@@ -108,6 +108,7 @@ def make_report(
         of_cycles = folder.records_file("cycles") if cycles else None
         parts += plan_series(records, folder.figures, of_cycles, since, absolute_tolerance(config.runs), benchmarks)
         parts += plan_innovations([part.path for part in innovations], folder.figures)
+        parts += _ensemble_figure(ensembles, folder.figures, depth_name(config.verification.depths_m[0]))
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
             regions = named_regions(config.verification.regions, config.data_root)
@@ -115,7 +116,9 @@ def make_report(
             parts += plan_maps(sources, folder.figures, frame)
     n_parts = len(parts) + 1
     captions: list[tuple[Path, str]] = []
-    page = partial(write_summary, folder.path, records, config.name, since=since, benchmarks=benchmarks)
+    page = partial(
+        write_summary, folder.path, records, config.name, since=since, benchmarks=benchmarks, ensembles=ensembles
+    )
     for number, part in enumerate(parts, start=1):
         name = part.path.relative_to(folder.path).as_posix()
         if name in done:
@@ -181,6 +184,18 @@ def _innovation_files(
 
     paths = [folder / f"innovations_{run.name}.nc" for run in runs]
     return [Part(path, partial(write, run, path)) for run, path in zip(runs, paths, strict=True)]
+
+
+def _ensemble_figure(records: Sequence[Mapping[str, Any]], figures: Path, layer: str) -> list[Part]:
+    """The figure of spread, skill and ranks, if there are ensembles."""
+    from landda_hpc.verification.figures.ensemble_figures import draw_ensembles
+
+    def draw(path: Path) -> str:
+        draw_ensembles(records, path, layer=layer)
+        return f"Spread and error of the ensemble means at {layer}, and rank histograms, before analyses."
+
+    path = figures / "ensembles.png"
+    return [Part(path, partial(draw, path))] if records else []
 
 
 def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:

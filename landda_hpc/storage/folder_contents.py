@@ -37,7 +37,7 @@ _OURS: Final = re.compile(
             r"images/(?:[\d.]+-[\d.]+cm/)?[^/]+_\d{8}T\d{2}\.nc",
             r"feedback/\d{8}T\d{4}\.nc",
             r"series/[^/]+_\d{8}\.nc",
-            r"figures/(?:scores_[^/]+|regions_[^/]+_\d{8}T\d{2}|innovations|minimisation)\.png",
+            r"figures/(?:scores_[^/]+|regions_[^/]+_\d{8}T\d{2}|innovations|minimisation|ensembles)\.png",
             r"innovations_[a-z0-9_]+\.nc|figures/innovation_(?:scales|directions)(?:_\d+)?\.png",
             r"errors_[a-z0-9_]+\.nc|figures/errors_[a-z0-9_]+\.(?:png|pdf|svg)",
             r"figures/map_[^/]+_\d{8}T\d{2}\.(?:png|pdf|svg)",

@@ -214,8 +214,8 @@ def latitude_label(value: float, _position: object = None) -> str:
     return f"{abs(value):g}°" + ("" if value == 0.0 else "N" if value > 0 else "S")
 
 
-def date_axis(axes: Axes) -> None:
-    """Label an axis of days with three to eight dates in a short format."""
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
+def date_axis(axes: Axes, most_ticks: int = 8) -> None:
+    """Label an axis of days with two to eight dates, or at most the given number, in a short format."""
+    locator = AutoDateLocator(minticks=min(3, most_ticks - 1), maxticks=most_ticks)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # the same

@@ -254,9 +254,9 @@ def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None,
                 )
 
 
-def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
-    """Give an axis dates from the first time to the last, and a grid."""
-    appearance.date_axis(ax)
+def time_axis(ax: Axes, span: tuple[datetime, datetime], most_ticks: int = 8) -> None:
+    """Give an axis dates from the first time to the last, and a grid; with few ticks for a narrow panel."""
+    appearance.date_axis(ax, most_ticks)
     first, last = as_dates(span)
     if last > first:
         ax.set_xlim(first, last)

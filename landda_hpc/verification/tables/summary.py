@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from landda_hpc.errors import DataError
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.verification.tables.benchmarks import Benchmark
+from landda_hpc.verification.tables.ensemble_table import ensemble_markdown, summarise_ensembles
 from landda_hpc.verification.tables.score_records import ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
 
@@ -51,6 +52,7 @@ def write_summary(
     since: datetime | None,
     notes: Sequence[str] = (),
     benchmarks: Sequence[Benchmark] = (),
+    ensembles: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write summary.md: score tables, and the figures with their captions.
 
@@ -63,10 +65,12 @@ def write_summary(
     since : the tables exclude scores of earlier times.
     notes : sentences to be read before the tables.
     benchmarks : known scores, shown in the tables.
+    ensembles : lines of ``ensembles.jsonl``.
     """
     page = MarkdownPage(name)
     tables = markdown_tables(summarise(records, since), benchmarks)
     page.text(_period(records[0].time, records[-1].time, since), *notes, tables)
+    page.text(ensemble_markdown(summarise_ensembles(ensembles, since)))
     for path, caption in captions:
         page.picture(path.relative_to(folder).as_posix(), caption, caption)
     write_text(folder / SUMMARY, page.content(), make_folder=True)
