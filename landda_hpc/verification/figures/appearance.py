@@ -86,7 +86,8 @@ def new_figure(width: float, height: float, title: str = "", *, is_placed: bool 
     figure = Figure(figsize=(width, height), dpi=DPI, layout=None if is_placed else "constrained")
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(title, fontsize=FONT + 2, y=1.0 - 0.07 / height, verticalalignment="top")
+        place = {"y": 1.0 - 0.07 / height} if is_placed else {}
+        figure.suptitle(title, fontsize=FONT + 2, **place)
     return figure
 
 
