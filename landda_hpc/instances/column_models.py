@@ -18,6 +18,7 @@ from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
+from landda_hpc.model.column.tile_model import TileModel
 from landda_hpc.model.protocol import LandModel, ModelMaker, WeatherSource
 from landda_hpc.state import Tiles, TileState
 
@@ -33,20 +34,26 @@ def column_maker(model: ColumnModelConfig, setup: EmbeddedSetup, mine: slice) ->
     climate = tile_climate(domain.tiles, domain.climatology)
     wave = AnnualWave(climate.temperature).take(mine)
     scheme = hydrology_of(model)
+    of_domain: TileModel | None = None
 
-    def soil_water(
+    def make(
         tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
     ) -> LandModel:
-        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation, scheme)
+        nonlocal of_domain
+        is_plain = tiles is domain.tiles and isinstance(evaporation, float) and evaporation == 1.0
+        if is_plain and of_domain is not None:
+            return of_domain.sibling(weather, rain)  # runs and members without perturbed parameters
+        made: TileModel
+        if model.physics == "soil_water":
+            made = ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation, scheme)
+        else:
+            # From the global vector, because numpy's result for a slice may differ in the last bit.
+            parameters = land_parameters(tiles, domain.grid, climate).take(mine)
+            made = LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation, scheme)
+        of_domain = made if is_plain else of_domain
+        return made
 
-    def land_surface(
-        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
-    ) -> LandModel:
-        # From the global vector, because numpy's result for a slice may differ in the last bit.
-        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
-        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation, scheme)
-
-    return land_surface if model.physics == "land_surface" else soil_water
+    return make
 
 
 def column_start(model: ColumnModelConfig, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:

@@ -51,7 +51,10 @@ class ColumnModel(TileModel):
             raise ShapeError(f"temperature climatology has {len(temperature)} tiles, expected {len(tiles)}.")
         self._temperature = temperature
         self._records = soil_records(tiles, scheme)
-        self._demands = new_records(DEMAND, len(tiles))
+        self._allocate()
+
+    def _allocate(self) -> None:
+        self._demands = new_records(DEMAND, len(self._tiles))
         self._work = new_records(WATER, 1)
 
     @property

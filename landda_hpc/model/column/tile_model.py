@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
@@ -73,6 +74,24 @@ class TileModel(ABC):
             "potential_evaporation_factor", potential_evaporation_factor, len(tiles)
         )
         self._forcing_start: datetime | None = None
+
+    def sibling(self, weather: WeatherSource, rain_factor: FloatArray | float) -> Self:
+        """A model of the same tiles with other weather and rain, which shares all constants with this one.
+
+        Parameters
+        ----------
+        weather : for the same tiles, with the same forcing step and heights.
+        rain_factor : see the class.
+        """
+        other = copy.copy(self)
+        other._weather, other._forcing_start = weather, None
+        other._rain_factor = per_tile_factor("rain_factor", rain_factor, len(self._tiles))
+        other._allocate()
+        return other
+
+    @abstractmethod
+    def _allocate(self) -> None:
+        """Make the arrays that a forecast writes."""
 
     @property
     def tiles(self) -> Tiles:

@@ -60,9 +60,12 @@ class LandSurfaceModel(TileModel):
         self._columns = column_records(
             tiles, parameters, scheme, weather.wind_height, weather.scalar_height, self._evaporation_factor
         )
-        self._forcing = new_records(FORCING, len(tiles))
+        self._allocate()
+
+    def _allocate(self) -> None:
+        self._forcing = new_records(FORCING, len(self._tiles))
         self._suns = new_records(SUN, 1)
-        self._states = new_records(STATE, len(tiles))
+        self._states = new_records(STATE, len(self._tiles))
         self._work = new_records(TILE, 1)
 
     def records(self, state: TileState, start: datetime) -> tuple[Records, Records, Records]:
