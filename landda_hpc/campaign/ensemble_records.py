@@ -80,6 +80,24 @@ class EnsembleRecords:
         found = self._histogram(members.observed, counted, truth, observed, observation_std, labels)
         return record | ({} if found is None else {"rank_histogram": found[0], "ranked": found[1]})
 
+    def of_state(self, rows: FloatArray, truth: FloatArray, labels: Mapping[str, Any]) -> dict[str, Any]:
+        """Record of a run with one state, for comparison: its RMSE, and its CRPS, which is the mean absolute error.
+
+        Parameters
+        ----------
+        rows, truth : of the run and of the nature run, (n_cells, n_columns).
+        labels : as of ``of_stage``.
+        """
+        columns = self._domain.columns
+        counted = self._is_scored & (columns.frozen(rows) == 0.0) & np.isfinite(rows[:, 0])
+        layers: dict[str, dict[str, float]] = {}
+        for i, layer in enumerate(self._domain.depth_names):
+            error = (columns.depth(rows, i) - columns.depth(truth, i))[counted]
+            layers[layer] = {"spread": 0.0, "rmse": _rms(error)}
+            if error.size:
+                layers[layer]["crps"] = float(np.abs(error).mean())
+        return {**labels, "members": 1, "layers": layers}
+
     def _histogram(
         self,
         values: FloatArray,

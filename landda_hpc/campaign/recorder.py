@@ -221,6 +221,8 @@ class Recorder:
             labels = {"cycle": cycle, "time": time.isoformat(), "run": name, "stage": shown}
             known = std if isinstance(std, float) else None
             records.append(self._ensembles.of_stage(mean, members, truth, observed, known, labels))
+        if records and truth is not None:
+            records += self._states(cycle, images, analyses, truth)
         if records:
             self._append("ensembles", cycle, records)
         if self._n_analysed >= WARNS_AFTER:
@@ -228,6 +230,17 @@ class Recorder:
                 if ("background", line["run"]) in images.members and line["run"] in analyses:
                     for warning in self._ensembles.divergence(time, line, analyses[line["run"]]):
                         logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), line["run"], warning)
+
+    def _states(
+        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis], truth: FloatArray
+    ) -> Iterator[dict[str, Any]]:
+        """Records of the runs with one state, in a campaign with ensembles."""
+        for run in self._runs:
+            for stage in ("background", "analysis") if run.name in analyses else ("forecast",):
+                rows = images.rows(stage, run.name)
+                if run.ensemble is None and rows is not None:
+                    labels = {"cycle": cycle, "time": images.time.isoformat(), "run": run.name, "stage": stage}
+                    yield self._ensembles.of_state(rows, truth, labels)
 
     # ------------------------------------------------------------------ scores
 

@@ -43,7 +43,7 @@ class MethodsCommand(TyperCommand):
 def _methods() -> list[str]:
     from landda_hpc.config import METHODS
 
-    return list(METHODS)
+    return [name for name in METHODS if not METHODS[name].needs_ensemble]
 
 
 def command(

@@ -34,6 +34,9 @@ class AnyRun(Section):
     assimilates: ClassVar[bool] = False
     """Whether the method makes analyses."""
 
+    needs_ensemble: ClassVar[bool] = False
+    """Whether the method analyses an ensemble of model states."""
+
     perturbation: PerturbationConfig | None = Field(None, description="makes the run a perturbed member; default none")
     ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of model states")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -38,6 +38,9 @@ from landda_hpc.studies.comparison_options import OptionSet, name_with, with_opt
 from landda_hpc.studies.comparison_tuning import Tuning
 
 logger = logging.getLogger(__name__)
+
+DEFAULT_MEMBERS: Final = 20
+"""Members of a method that analyses ensembles, if a comparison names the method and not a run of the campaign."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,8 @@ def choose_runs(runs: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> li
             run = by_name[name]
         elif name in METHODS:
             run = {"method": name, "name": name}
+            if METHODS[name].needs_ensemble:
+                run["ensemble"] = {"members": DEFAULT_MEMBERS}
         else:
             known = list(dict.fromkeys((*by_name, *METHODS)))
             problems.append(f"--methods {name}: neither a run of the file nor a method.{_suggestion(name, known)}")

@@ -100,8 +100,12 @@ class TestChoosingMethods:
         ]  # fmt: skip
 
     def test_every_method_can_be_named(self, config: CampaignConfig) -> None:
-        assert len(list(METHODS)) == 11
-        assert plan_comparison(config, list(METHODS)).methods == tuple(METHODS)
+        assert len(list(METHODS)) == 15
+        comparison = plan_comparison(config, list(METHODS))
+        assert comparison.methods == tuple(METHODS)
+        assert [run.name for run in comparison.config.runs if run.ensemble is not None] == [
+            "curvelet_enkf", "curvelet_ensrf", "letkf", "column_enkf"
+        ]  # fmt: skip
 
     def test_all_problems_at_once_with_suggestions(self, config: CampaignConfig) -> None:
         with pytest.raises(ConfigError) as caught:

@@ -27,7 +27,7 @@ REGION = {"n_lat": 32, "n_lon": 31, "south": 22.5, "north": 67.5, "west": 73.125
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
 
 
-ANALYSING = [name for name in METHODS if METHODS[name].assimilates]
+ANALYSING = [name for name in METHODS if METHODS[name].assimilates and not METHODS[name].needs_ensemble]
 """Every method that a campaign's run may have."""
 
 
@@ -278,6 +278,9 @@ class TestAnalyse:
             before = np.ma.filled(file["innovation"][:], np.nan)
             after = before - np.ma.filled(file["increment"][:], np.nan)
         assert np.nanstd(after) < 0.9 * np.nanstd(before)
+
+    def test_a_method_of_ensembles_is_refused(self, finished: Landda) -> None:
+        assert "letkf analyses an ensemble of model states" in self.analyse(finished, "--method", "letkf")
 
     def test_iterations_and_figure(self, finished: Landda) -> None:
         text = self.analyse(finished, "--method", "var3d_image", "--set", "tolerance_is_relative=true",

@@ -30,7 +30,12 @@ from landda_hpc.verification.tables.comparison_table import (
     comparison_tables,
     write_comparison_csv,
 )
-from landda_hpc.verification.tables.score_records import TRUTH, read_json_lines
+from landda_hpc.verification.tables.ensemble_table import (
+    EnsembleComparison,
+    compare_ensembles,
+    comparison_of_ensembles_markdown,
+)
+from landda_hpc.verification.tables.score_records import TRUTH, parse_json_lines, read_json_lines
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +147,10 @@ class ComparisonSession:
         for shown in comparison_tables(rows):
             console.print(shown)
         written = [table, output / "comparison.md", *_draw(rows, output)]
-        write_text(written[1], _page(comparison, rows, [p.name for p in written[2:]]))
+        time = comparison.config.time
+        of_seeds = {seed: read_ensembles(output / f"seed_{seed}") for seed in comparison.seeds}
+        ensembles = compare_ensembles(of_seeds, comparison.since, time.assimilation_end, time.end)
+        write_text(written[1], _page(comparison, rows, ensembles, [p.name for p in written[2:]]))
         console.print(f"Written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 
@@ -161,12 +169,20 @@ def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
     return paths
 
 
-def _page(comparison: Comparison, rows: list[ComparisonRow], figures: list[str]) -> str:
+def read_ensembles(folder: Path) -> list[dict[str, Any]]:
+    """Lines of ``ensembles.jsonl`` of a campaign; empty for one without ensembles."""
+    path = folder / "ensembles.jsonl"
+    return [line for line, _ in parse_json_lines(path)] if path.is_file() else []
+
+
+def _page(
+    comparison: Comparison, rows: list[ComparisonRow], ensembles: list[EnsembleComparison], figures: list[str]
+) -> str:
     seeds = ", ".join(map(str, comparison.seeds))
     page = MarkdownPage(f"Comparison of methods: {comparison.config.name}")
     page.text(f"Seeds {seeds}; differences are from {comparison.baseline}.")
     page.items(comparison.describe())
-    page.text(comparison_markdown(rows))
+    page.text(comparison_markdown(rows), comparison_of_ensembles_markdown(ensembles))
     for name in figures:
         page.picture(name, name)
     return page.content()

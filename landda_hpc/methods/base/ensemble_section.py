@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,8 @@ class EnsembleRun(AnalysingRun):
 
     A subclass has ``method: Literal["its_name"]``, a ``name`` with a default, and its own keys.
     """
+
+    needs_ensemble: ClassVar[bool] = True
 
     depth: Depth = Field(
         EnsembleDepth(), description="vertical spreading of the increments; the grid-space filters analyse all layers"

@@ -32,7 +32,7 @@ def draw_ensembles(records: Sequence[Mapping[str, Any]], path: Path, *, layer: s
     DataError : there is no record.
     StorageError : the file cannot be written.
     """
-    chosen = [r for r in records if r["stage"] in _BACKGROUNDS and layer in r["layers"]]
+    chosen = [r for r in records if r["stage"] in _BACKGROUNDS and layer in r["layers"] and r["members"] > 1]
     if not chosen:
         raise DataError(f"no record of an ensemble for {layer} to draw in '{path}'.")
     runs = list(dict.fromkeys(str(r["run"]) for r in chosen))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from landda_hpc.io.markdown import table_lines
+from landda_hpc.verification.tables.comparison_table import Interval, student_interval
 from landda_hpc.verification.tables.score_records import layer_depth
 
 _STAGES: Final = ("background", "analysis", "forecast")
@@ -39,17 +40,20 @@ class EnsembleRow:
     crps: float
 
 
-def summarise_ensembles(records: Sequence[Mapping[str, Any]], since: datetime | None = None) -> list[EnsembleRow]:
+def summarise_ensembles(
+    records: Sequence[Mapping[str, Any]], since: datetime | None = None, until: datetime | None = None
+) -> list[EnsembleRow]:
     """Summarise the records of ``ensembles.jsonl``.
 
     Parameters
     ----------
     records : lines of the file.
-    since : earlier times are not counted.
+    since, until : times before the first and after the last are not counted.
     """
     groups: dict[tuple[str, str, str], list[tuple[int, Mapping[str, float]]]] = {}
     for record in records:
-        if since is not None and datetime.fromisoformat(str(record["time"])) < since:
+        time = datetime.fromisoformat(str(record["time"]))
+        if (since is not None and time < since) or (until is not None and time > until):
             continue
         for layer, values in record["layers"].items():
             groups.setdefault((record["run"], record["stage"], layer), []).append((record["members"], values))
@@ -61,7 +65,7 @@ def summarise_ensembles(records: Sequence[Mapping[str, Any]], since: datetime | 
 def _row(key: tuple[str, str, str], found: Sequence[tuple[int, Mapping[str, float]]]) -> EnsembleRow:
     members = found[0][0]
     spread, rmse = (_root_mean_square([v.get(name) for _, v in found]) for name in ("spread", "rmse"))
-    ratio = spread * math.sqrt((members + 1.0) / members) / rmse if rmse > 0.0 else math.nan
+    ratio = spread * math.sqrt((members + 1.0) / members) / rmse if rmse > 0.0 and members > 1 else math.nan
     crps = [v["crps"] for _, v in found if v.get("crps") is not None]
     return EnsembleRow(*key, members, spread, rmse, ratio, math.fsum(crps) / len(crps) if crps else math.nan)
 
@@ -91,6 +95,76 @@ def ensemble_markdown(rows: Sequence[EnsembleRow]) -> str:
         *table_lines(_HEADINGS, cells, n_texts=2),
     ]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class EnsembleComparison:
+    """Means over seeds of one run, place and layer, with half-widths of Student's 95 % intervals.
+
+    Attributes
+    ----------
+    run, place, layer : names; the place is a window and stage.
+    members : number of members.
+    ratio, crps : spread over skill, 1, and CRPS, m3 m-3, of each seed's means over time.
+    """
+
+    run: str
+    place: str
+    layer: str
+    members: int
+    ratio: Interval
+    crps: Interval
+
+
+def compare_ensembles(
+    records: Mapping[int, Sequence[Mapping[str, Any]]], since: datetime, assimilation_end: datetime, end: datetime
+) -> list[EnsembleComparison]:
+    """Compare ensembles, and runs with one state, over seeds: analyses since a time, and the last day of the forecast.
+
+    Parameters
+    ----------
+    records : lines of ``ensembles.jsonl`` by seed.
+    since, assimilation_end, end : first time that counts; ends of both windows.
+    """
+    places = {"analysis": (since, assimilation_end)}
+    if end > assimilation_end:
+        places["forecast, last day"] = (max(assimilation_end, end - timedelta(days=1)) + timedelta(seconds=1), end)
+    found: dict[tuple[str, str, str], list[EnsembleRow]] = {}
+    for lines in records.values():
+        for place, span in places.items():
+            for row in summarise_ensembles(lines, *span):
+                if row.stage != "background":
+                    found.setdefault((row.run, place, row.layer), []).append(row)
+    order = list(dict.fromkeys(str(line["run"]) for lines in records.values() for line in lines))
+    keys = sorted(found, key=lambda k: (list(places).index(k[1]), layer_depth(k[2]), order.index(k[0])))
+    return [
+        EnsembleComparison(
+            *key,
+            found[key][0].members,
+            student_interval([row.ratio for row in found[key]]),
+            student_interval([row.crps for row in found[key]]),
+        )
+        for key in keys
+    ]
+
+
+def comparison_of_ensembles_markdown(rows: Sequence[EnsembleComparison]) -> str:
+    """The table of a comparison as Markdown; empty without rows."""
+    if not rows:
+        return ""
+    cells = [
+        (row.run, str(row.members), row.place, row.layer, _interval(row.ratio, 2), _interval(row.crps, 4))
+        for row in rows
+    ]
+    headings = ("run", "members", "window and stage", "layer", "spread / skill", "CRPS, m3 m-3")
+    return "\n".join(table_lines(headings, cells, n_texts=4))
+
+
+def _interval(found: Interval, digits: int) -> str:
+    if math.isnan(found.mean):
+        return ""
+    width = "" if math.isnan(found.half_width) else f" ± {found.half_width:.{digits}f}"
+    return f"{found.mean:.{digits}f}{width}"
 
 
 def _text(value: float, digits: int = 4) -> str:

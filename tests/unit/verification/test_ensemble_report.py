@@ -12,7 +12,12 @@ from PIL import Image
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures.ensemble_figures import draw_ensembles
-from landda_hpc.verification.tables.ensemble_table import ensemble_markdown, summarise_ensembles
+from landda_hpc.verification.tables.ensemble_table import (
+    compare_ensembles,
+    comparison_of_ensembles_markdown,
+    ensemble_markdown,
+    summarise_ensembles,
+)
 
 START = datetime(2022, 6, 2)
 
@@ -45,6 +50,17 @@ def test_the_table_has_means_over_time_by_run_stage_and_layer() -> None:
 def test_without_a_truth_the_table_has_the_spread_alone() -> None:
     (*_, last) = ensemble_markdown(summarise_ensembles(records(has_truth=False))).splitlines()
     assert last.split("|")[3:-1] == [" 0.0300 ", " ", " ", " "]
+
+
+def test_a_comparison_has_intervals_over_seeds() -> None:
+    other = {"layers": {"0-10 cm": {"spread": 0.03, "rmse": 0.1, "crps": 0.03}}}
+    of_seeds = {1: records(), 2: [r | other for r in records()]}
+    rows = compare_ensembles(of_seeds, START, START + timedelta(hours=36), START + timedelta(hours=48))
+    (letkf,) = [r for r in rows if (r.run, r.place, r.layer) == ("letkf", "analysis", "0-10 cm")]
+    assert letkf.crps.mean == pytest.approx(0.02) and letkf.crps.n == 2
+    (free,) = [r for r in rows if (r.run, r.place, r.layer) == ("free", "forecast, last day", "0-10 cm")]
+    assert free.crps.half_width > 0.0
+    assert "| free | 3 | forecast, last day | 0-10 cm |" in comparison_of_ensembles_markdown(rows)
 
 
 @pytest.mark.parametrize("has_truth", [True, False])
