@@ -167,13 +167,11 @@ def main() -> None:
         from landda_hpc.storage.campaign_folder import CampaignFolder
 
         folder, config = CampaignFolder(Path(request["folder"])), parse_config(request["config"])
-        # `make_report` collects what a figure leaves behind. No other collection is needed, and none of the libraries'
-        # objects, which are most: together they would take a quarter of the time.
-        from landda_hpc.verification.figures import innovation_scales, report_figures  # noqa: F401
-
-        gc.freeze()
         for made in make_report(folder, config, request["done"], request["notes"]):
             _send({"part": {**vars(made)}})
+            # It collects what a figure leaves behind. No other collection is needed, and none of what then remains,
+            # mostly objects of the libraries: together they would take a quarter of the time.
+            gc.freeze()
     except LandDAError as error:
         _send({"error": [type(error).__name__, str(error)]})
     except Exception:  # noqa: BLE001 - the parent reports it

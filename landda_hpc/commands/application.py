@@ -7,9 +7,10 @@ starting MPI or compiling.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from landda_hpc import __version__
 from landda_hpc.commands import (
@@ -46,10 +47,23 @@ def name_of(command: ModuleType) -> str:
     return command.__name__.rsplit(".", 1)[-1].replace("_", "-")
 
 
+class _Root(TyperGroup):
+    """The commands of the groups ``study`` and ``land`` also without the group: their former names, for old scripts."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command or group, None if there is none of the name."""
+        found = super().get_command(ctx, cmd_name)
+        for name in ("study", "land"):
+            group: Any = self.commands[name]
+            found = found or group.get_command(ctx, cmd_name)
+        return found
+
+
 _HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 app = typer.Typer(
     name="landda",
+    cls=_Root,
     help=(
         "Assimilate images of soil moisture into the Common Land Model.\n\n"
         "A campaign is one YAML file: 'landda check FILE' reports problems and the resources that it needs, 'landda "
@@ -82,10 +96,6 @@ app.add_typer(colm.app, name="colm")
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
 app.add_typer(observations.app, name="observations")
-
-# Former names, from before the groups, for existing scripts.
-for module in (compare, reproduce, threshold, archive, regress, spinup, climate, memory, site):
-    app.command(name=name_of(module), hidden=True)(module.command)
 
 
 def _show_version(wanted: bool) -> None:
