@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time as clock
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +18,14 @@ import numpy as np
 
 from landda_hpc.config import ColmModelConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
-from landda_hpc.errors import LandDAError
+from landda_hpc.errors import LandDAError, ModelError
 from landda_hpc.formats.colm.names import state_name, time_label
 from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
 from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.colm_case import read_forcing
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
-from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.instance import Instance, by_run
 from landda_hpc.instances.model_setup import ModelSetup
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
@@ -45,6 +45,9 @@ logger = logging.getLogger(__name__)
 
 FOLDER: Final = "models"
 """Folder of the runs in the campaign's folder."""
+
+_MOST_LOST: Final = 0.2
+"""Largest fraction of an ensemble's members that are replaced in one window."""
 
 
 class ColmModels:
@@ -116,9 +119,11 @@ class ColmModels:
                 self._write_blocks(rows, begin, self._runs[name], windows[name].start_folder)
         mine = [windows[i.name] for i in self._mine_to_start(instances)]
         launched = clock.monotonic()
+        failed: dict[str, str] = {}
         with together(self._world, f"the model from {begin} to {end}", asleep=True):
-            run_windows(mine, self._program)
+            failed = run_windows(mine, self._program, [i.name for i in instances if i.member is not None])
         ended = clock.monotonic()
+        self._replace_members(instances, failed, end)
         self._read(instances, end)
         with together(self._world, "dropping old restarts"):
             if self._world.rank == 0:
@@ -259,6 +264,20 @@ class ColmModels:
                 values[name][tiles.position[own[of_block]]] = array
             write_restart_copy(run.case.state_file(time, block), folder / self._block_name(time, block), values)
 
+    def _replace_members(self, instances: list[Instance], failed: Mapping[str, str], time: datetime) -> None:
+        """Give failed members the restart of another member of their ensemble (``replacements``). Collective."""
+        every = {name: reason for part in self._world.all_gather(dict(failed)) for name, reason in part.items()}
+        if not every:
+            return
+        with together(self._world, f"replacing members at {time}"):
+            donors = replacements(instances, every)
+            for instance in self._mine_to_start(instances):
+                if instance.name in donors:
+                    self._runs[instance.name].adopt(self._runs[donors[instance.name]], time)
+        if self._world.rank == 0:
+            for name, donor in donors.items():
+                logger.warning("member %s continues from the state of %s: %s", name, donor, every[name])
+
     # ------------------------------------------------------------------ perturbations
 
     def _log_rain_sigma(self, instance: Instance) -> float:
@@ -302,6 +321,30 @@ class ColmModels:
         layers = np.ones(N_SOIL, dtype=np.bool_)
         distribute(instance.model.tiles, instance.state, np.repeat(change[:, None], N_SOIL, axis=1), layers)
         instance.model.diagnose(instance.state)
+
+
+def replacements(instances: Sequence[Instance], failed: Mapping[str, str]) -> dict[str, str]:
+    """The member whose state each failed member takes: the next one of its ensemble that did not fail. Local.
+
+    The members then separate again, because their rain differs.
+
+    Raises
+    ------
+    ModelError : more than a fifth of an ensemble failed.
+    """
+    found: dict[str, str] = {}
+    for run, members in by_run(instances).items():
+        names = [member.name for member in members]
+        lost = [name for name in names if name in failed]
+        if len(lost) > _MOST_LOST * len(names):
+            raise ModelError(
+                f"{len(lost)} of {len(names)} members of '{run}' failed; at most {_MOST_LOST:.0%} are replaced. The "
+                f"first: {failed[lost[0]]}"
+            )
+        for name in lost:
+            after = names[names.index(name) + 1 :] + names
+            found[name] = next(other for other in after if other not in failed)
+    return found
 
 
 def _program(model: ColmModelConfig, data_root: Path) -> Program:

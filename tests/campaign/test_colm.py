@@ -276,6 +276,20 @@ def test_a_model_that_fails_twice_stops_the_campaign_and_a_resume_goes_on(
 
 
 @pytest.mark.verify
+def test_a_member_that_fails_takes_the_state_of_the_next(landda: Landda, synthetic: Path) -> None:
+    """Of six members one fails at each try of one window; the campaign goes on, and says so."""
+    bad = {"LANDDA_STAND_IN_FAULT": "nan", "LANDDA_STAND_IN_AT": "2010-152-21600", "LANDDA_STAND_IN_RUN": "e_006"}
+    ensemble = {"members": 6, "wetness_sigma": 0.05, "forcing": None}
+    runs = [{"method": "curvelet_ensrf", "name": "e", "ensemble": ensemble}]
+    done = landda(2, "run", write(landda, synthetic, model=still(bad), runs=runs), "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "member e_006 continues from the state of e_001" in done.stderr
+    assert "failed 2 times" in done.stderr and "models/e_006/logs/2010-152-21600.try2.log" in done.stderr
+    records = [json.loads(line) for line in (landda.folder / "out" / "ensembles.jsonl").read_text().splitlines()]
+    assert {r["members"] for r in records} == {6}
+
+
+@pytest.mark.verify
 def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
     tmp_path: Path, reference: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,7 +22,7 @@ import logging
 import os
 import shutil
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -139,6 +139,14 @@ class RunFolder:
                 shutil.rmtree(old, ignore_errors=True)
             folder.rename(target)
             sync_folder(self.chain)
+
+    def adopt(self, other: RunFolder, time: datetime) -> None:
+        """Add a copy of another run's restart of a time to the chain. Local: one process."""
+        source, temporary = other.chain / time_label(time), self.work / f"adopted_{time_label(time)}"
+        with storage_errors(temporary, "copying a member's restart"):
+            shutil.rmtree(temporary, ignore_errors=True)
+            copy_restart(restart_files(other.case, time), source, temporary)
+            self.enter(temporary, time)
 
     def clear_work(self) -> None:
         """End processes of an earlier job in the work folder and remove their files. Local: one process."""
@@ -275,15 +283,24 @@ def window_values(start: datetime, end: datetime) -> dict[str, Value]:
     return values
 
 
-def run_windows(windows: Sequence[Window], program: Program) -> None:
+def run_windows(windows: Sequence[Window], program: Program, members: Collection[str] = ()) -> dict[str, str]:
     """Compute windows, several at a time; check each and add it to the chain. Local: one process.
+
+    Parameters
+    ----------
+    members : names of runs that are members of ensembles; their failures do not end the others.
+
+    Returns
+    -------
+    Reasons of the members whose tries all failed, by run; their work folders and logs are kept.
 
     Raises
     ------
-    ModelError : all tries of a window failed. Its work folder and logs are kept, its chain ends with the last valid
-        restart, and the processes of windows that were still running are ended.
+    ModelError : all tries of another run's window failed. Its work folder and logs are kept, its chain ends with the
+        last valid restart, and the processes of windows that were still running are ended.
     """
     waiting, running = list(windows), dict[int, tuple[Window, ModelProcess]]()
+    failed: dict[str, str] = {}
     try:
         while waiting or running:
             for slot in range(program.side_by_side):
@@ -298,6 +315,9 @@ def run_windows(windows: Sequence[Window], program: Program) -> None:
                 try:
                     window.check(ending)
                 except ModelError as error:
+                    if window.tried >= program.tries and window.run.name in members:
+                        failed[window.run.name] = str(_failure(window, error))
+                        continue
                     if window.tried >= program.tries:
                         raise _failure(window, error) from error
                     logger.warning("run '%s', window from %s: %s; trying again", window.run.name, window.start, error)
@@ -308,6 +328,7 @@ def run_windows(windows: Sequence[Window], program: Program) -> None:
     finally:
         for _, process in running.values():
             process.end()
+    return failed
 
 
 def _failure(window: Window, error: ModelError) -> ModelError:
