@@ -86,11 +86,11 @@ class MemberReduction:
         """
         size, rank = self._group.size, self._group.rank
         cells = even_partition(rows.shape[1], size)
-        first = np.minimum(self._bounds * BLOCK, self.n_members)
+        members = np.diff(np.minimum(self._bounds * BLOCK, self.n_members)).tolist()
         outgoing = [np.ravel(rows[:, cells[r] : cells[r + 1]]) for r in range(size)]
         width = int(cells[rank + 1] - cells[rank])
-        received = self._group.exchange(outgoing, [int(n) * width for n in np.diff(first)])
-        return np.concatenate([part.reshape(-1, width) for part in received])
+        received = self._group.exchange(outgoing, [n * width for n in members])
+        return np.concatenate([part.reshape(n, width) for part, n in zip(received, members, strict=True)])
 
     def of_all_cells(self, owned: FloatArray, n_cells: int) -> FloatArray:
         """Values of all cells, (n_cells, ...), from those that each process owns (see ``by_cell``). Collective."""

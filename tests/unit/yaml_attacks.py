@@ -109,7 +109,7 @@ def sizes() -> Iterator[tuple[bytes, str]]:
     yield added("a" * 2_000_000 + ": 1\n"), ""
     yield added("# " + "x" * 8_000_000), "at most 4 MB"
     yield added("".join(f"k{i}: 1\n" for i in range(20_000))), "more problems"
-    yield added("".join(f"  - {{method: control, name: r{i}}}\n" for i in range(2001))), "runs: 2002"
+    yield added("".join(f"  - {{method: control, name: r{i}}}\n" for i in range(2001))), "not 2002"
     yield added("  - {}\n" * 1999), "runs.1"
     yield replaced("runs", "[" + "{method: control, ensemble: {members: 999}}," * 50 + "]"), "ensemble.members"
     yield added("output: {profiles: [" + "[1,2]," * 30_000 + "]}\n"), "output.profiles"
