@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from landda_hpc.campaign.trial import Trial
 from landda_hpc.config import CampaignConfig, CheckpointConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
+from landda_hpc.instances.campaign_spinup import trajectories
 from landda_hpc.instances.domain import Domain, make_domain, make_grid
+from landda_hpc.instances.instance import bare_instances
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.variables import STATE
 
@@ -142,7 +145,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         "figures": _figure_bytes(config.runs, with_analysis, without) if config.output.figures else 0.0,
     }
     parts = {kind: size for kind, size in parts.items() if size > 0.0}
-    spinup = config.model.spinup / clock.cycle
+    spinup = _spinup_cycles(config.runs, config.model.spinup, clock, has_nature=config.twin is not None)
     core_seconds = trial.start * sizes.n_ranks + (spinup + clock.n_cycles) * trial.forecast
     core_seconds += clock.n_analyses * trial.analysis + clock.n_cycles * trial.rest
     return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds)
@@ -176,6 +179,14 @@ def kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
     written = clock.n_cycles * clock.cycle_hours // checkpoint.every_hours + 1
     for_good = written // checkpoint.keep_every if checkpoint.keep_every else 0
     return min(written, checkpoint.keep_last + for_good)
+
+
+def _spinup_cycles(runs: Sequence[Run], spinup: timedelta, clock: TimeConfig, *, has_nature: bool) -> float:
+    """Cycles with forecasts of all instances that take the time of the spin-up: each distinct trajectory once."""
+    instances = bare_instances(runs, has_nature=has_nature)
+    distinct = trajectories(instances, spinup, clock.start).values()
+    lengths = [spinup if t.begins is None else clock.start - t.begins for t in distinct]
+    return sum(length / clock.cycle for length in lengths) / len(instances)
 
 
 def _image_times(clock: TimeConfig, output: OutputConfig) -> tuple[int, int]:

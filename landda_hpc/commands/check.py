@@ -12,8 +12,10 @@ from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_ove
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.campaign.trial import Trial
-    from landda_hpc.config import CampaignConfig
+    from landda_hpc.config import CampaignConfig, Run
 
 
 def command(
@@ -72,7 +74,8 @@ def command(
         ("cycles", f"{config.time.n_cycles}, {config.time.n_analyses} of them with an analysis"),
         ("grid", sizes.grid.describe()),
         ("tiles", about.format(f"{sizes.n_tiles} in {sizes.n_land} land cells")),
-        ("instances", ", ".join(config.instance_names)),
+        ("instances", _instances(config.runs, has_nature=config.twin is not None)),
+        ("layout", sizes.domain.layout.describe()),
         ("observations", survey.describe()),
         *((("referee", of_referee.describe()),) if of_referee is not None else ()),
         *estimate(needs(config, sizes, measured), sizes, why_not).items(),
@@ -82,6 +85,12 @@ def command(
     console.print(table)
     for warning in () if measured is None else measured.warnings:
         console.print(f"Warning, from two analyses: {warning}", highlight=False)
+
+
+def _instances(runs: Sequence[Run], *, has_nature: bool) -> str:
+    """Names of the instances; an ensemble with the number of its members."""
+    names = [run.name + ("" if run.ensemble is None else f" ({run.ensemble.members} members)") for run in runs]
+    return ", ".join(["nature"] * has_nature + names)
 
 
 def _try(config: CampaignConfig) -> tuple[Trial | None, str]:
