@@ -103,6 +103,25 @@ class CampaignResults:
         return self._table("cycles")
 
     @property
+    def ensembles(self) -> pd.DataFrame:
+        """Ensembles of model states: one row per time, run, stage and layer; empty without ensembles.
+
+        Columns: cycle, time, run, stage, layer, members (1: a run with one state), spread, and in a twin rmse (of the
+        mean), spread_skill (1) and crps; m3 m-3.
+        """
+        import pandas as pd
+
+        lines = self._folder.read_records("ensembles")
+        labels = ("cycle", "time", "run", "stage", "members")
+        rows = [
+            {name: line[name] for name in labels} | {"layer": layer} | values
+            for line in lines
+            for layer, values in line["layers"].items()
+        ]
+        table = pd.DataFrame(rows, columns=None if rows else [*labels, "layer", "spread"])
+        return table.assign(time=pd.to_datetime(table["time"]))
+
+    @property
     def seconds(self) -> pd.DataFrame:
         """Time, communication and memory of each cycle, maxima and means over ranks; machine-dependent."""
         return self._table("seconds")

@@ -12,6 +12,7 @@ from landda_hpc.methods.base.errors_of_method import ensemble_errors
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -59,3 +60,13 @@ class CurveletEnsrfRun(CoefficientRun):
     name: str = Field("curvelet_ensrf", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
     HAS_PERTURBED_OBSERVATIONS = False
+
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        problems = super().problems(observations, parallel)
+        if self.missing in ("variance", "solve"):
+            problems.append(
+                f"missing = {self.missing} computes its own gain, but deviations need 1 - sqrt(1 - K): choose inpaint "
+                "or zero_fill, or the method curvelet_enkf"
+            )
+        return problems

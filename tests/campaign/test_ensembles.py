@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import landda_hpc
 from tests.campaign.conftest import Landda
 
 MEMBERS = {"members": 6, "wetness_sigma": 0.1, "spinup_days": 1, "shown": [2], "parameters": {"sand_sigma": 10.0}}
@@ -98,6 +99,13 @@ def test_an_ensemble_is_one_run_with_mean_spread_and_chosen_members(whole: Mappi
     assert sorted(p.name.split("_2022")[0] for p in (path / "series").iterdir())[0] == "control"
 
 
+def test_ensembles_as_a_table(whole: Mapping[str, Any]) -> None:
+    table = landda_hpc.open_campaign(whole["path"]).ensembles
+    means = table[table.stage == "analysis"].groupby(["run", "layer"]).spread_skill.mean()
+    assert means["letkf", "0-10 cm"] > 0.2
+    assert set(table.columns) >= {"cycle", "time", "run", "stage", "layer", "members", "spread", "rmse", "crps"}
+
+
 def test_members_share_the_control_until_their_spin_up_and_weather_between_runs(whole: Mapping[str, Any]) -> None:
     """All ensembles have the same members before the first analysis."""
     lines = [json.loads(line) for line in (whole["path"] / "ensembles.jsonl").read_text().splitlines()]
@@ -112,3 +120,7 @@ def test_a_method_of_ensembles_needs_an_ensemble(landda: Landda) -> None:
     done = landda.here("check", landda.write(runs=[{"method": "pointwise", "depth": {"kind": "ensemble"}}]))
     assert done.returncode == 2
     assert "depth.kind = ensemble needs the members" in done.stderr
+    run = {"method": "curvelet_ensrf", "ensemble": {"members": 4}, "missing": "solve"}
+    done = landda.here("check", landda.write(runs=[run]))
+    assert done.returncode == 2
+    assert "missing = solve computes its own gain" in done.stderr
