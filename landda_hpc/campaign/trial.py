@@ -117,16 +117,17 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     return Trial(**values, warnings=found[1].warnings)
 
 
-def compile_loops(plain: dict[str, Any], clock: TimeConfig, grid: GridConfig | None, timeout_s: float = 900.0) -> int:
-    """Compile the loops of a campaign that have no machine code yet, and keep the code. Local: starts a process.
+def compile_loops(
+    campaigns: Sequence[tuple[dict[str, Any], TimeConfig, GridConfig | None]], timeout_s: float = 900.0
+) -> int:
+    """Compile the loops of campaigns that have no machine code yet, and keep the code. Local: starts one process.
 
-    Three cycles of the campaign run on one rank, and all their files are removed.
+    Three cycles of each campaign run on one rank, and all their files are removed.
 
     Parameters
     ----------
-    plain : configuration of a campaign whose model computes in its processes, as plain data; changed.
-    clock : times of the campaign.
-    grid : grid of the campaign, of which a coarser one over the same area is used; None: the grid is kept.
+    campaigns : of each campaign the configuration as plain data, which is changed; its times; and its grid, of which a
+        coarser one over the same area is used (None: the grid is kept). Its model computes in its processes.
     timeout_s : longest time that the process may take.
 
     Returns
@@ -137,10 +138,11 @@ def compile_loops(plain: dict[str, Any], clock: TimeConfig, grid: GridConfig | N
     ------
     TrialError : the process failed, or it took too long.
     """
-    short = _shortened(plain, clock)
-    cells = 0 if grid is None else grid.n_lat * grid.n_lon
-    if grid is not None and cells > _SMALL:
-        short["grid"] |= _coarser(grid, cells, _SMALL / CELLS_AT_ONCE)
+    short = [_shortened(plain, clock) for plain, clock, _ in campaigns]
+    for plain, (_, _, grid) in zip(short, campaigns, strict=True):
+        cells = 0 if grid is None else grid.n_lat * grid.n_lon
+        if grid is not None and cells > _SMALL:
+            plain["grid"] |= _coarser(grid, cells, _SMALL / CELLS_AT_ONCE)
     return int(_run(short, timeout_s, of_campaign=True)["compiled"])
 
 
@@ -151,18 +153,18 @@ def _coarser(grid: GridConfig, cells: int, share: float) -> dict[str, int]:
 
 
 def _measured(plain: Mapping[str, Any], timeout_s: float, *, of_campaign: bool) -> Trial:
-    found = _run(plain, timeout_s, of_campaign=of_campaign)
+    found = _run([plain], timeout_s, of_campaign=of_campaign)
     if found["compiled"]:  # compiling takes more memory and time than the cycles
-        found = _run(plain, timeout_s, of_campaign=of_campaign)
+        found = _run([plain], timeout_s, of_campaign=of_campaign)
     return Trial(**found["trial"])
 
 
-def _run(plain: Mapping[str, Any], timeout_s: float, *, of_campaign: bool) -> dict[str, Any]:
-    """Requirements and number of compiled loops of a short campaign, as ``main`` prints them."""
+def _run(plain: Sequence[Mapping[str, Any]], timeout_s: float, *, of_campaign: bool) -> dict[str, Any]:
+    """Run short campaigns in one process; what ``main`` prints after the last one."""
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and module
             [sys.executable, "-m", __name__],
-            input=json.dumps(plain),
+            input="\n".join(json.dumps(one) for one in plain),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -198,14 +200,25 @@ def _shortened(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the configuration from standard input and print its requirements as JSON; main program of a trial."""
+    """Run the configurations in the lines of standard input; main program of a trial.
+
+    After each it prints a line of JSON: its requirements and the number of loops compiled so far. The requirements are
+    those of the campaign only if it is the first.
+    """
+    for line in sys.stdin:
+        found = _measure(json.loads(line))
+        sys.stdout.write(json.dumps({"trial": asdict(found), "compiled": n_compiled()}) + "\n")
+
+
+def _measure(plain: dict[str, Any]) -> Trial:
+    """Run a short campaign in this process, which is new."""
     from landda_hpc.campaign.start import start_campaign
     from landda_hpc.evaluation.innovations_by_scale import implausible_errors
     from landda_hpc.instances.domain import make_domain
     from landda_hpc.methods.base.context import MethodContext
     from landda_hpc.parallel.communicator import SerialCommunicator
 
-    config = parse_config(json.load(sys.stdin))
+    config = parse_config(plain)
     libraries, loaded = resident_bytes(), time.process_time()
     domain = make_domain(config, 1)
     _ = domain.climatology
@@ -226,7 +239,7 @@ def main() -> None:
         sizes = _sizes(output, config.time)
     # The first cycle loads compiled code; the second has an analysis too.
     cpu: Mapping[str, float] = {step: cycles[1]["seconds"][step]["cpu_max"] for step in _STEPS}
-    found = Trial(
+    return Trial(
         start=start,
         forecast=cpu["forecast"],
         analysis=cpu["analyse"],
@@ -237,7 +250,6 @@ def main() -> None:
         warnings=warnings,
         **sizes,
     )
-    sys.stdout.write(json.dumps({"trial": asdict(found), "compiled": n_compiled()}) + "\n")
 
 
 def _sizes(output: Path, clock: TimeConfig) -> dict[str, float]:

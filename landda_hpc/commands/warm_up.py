@@ -16,6 +16,7 @@ _TWIN: Final[dict[str, Any]] = {
     "name": "warm_up",
     "time": {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"},
     "grid": {"n_lat": 32, "n_lon": 64},
+    "twin": {},
     "observations": {"kind": "twin", "missing_fraction": 0.1},
     "runs": [{"method": name} for name in ("control", "pointwise", "enkf_like", "learned")],
 }
@@ -40,22 +41,22 @@ def command(
     if file is None and overrides:
         raise ConfigError("--set changes keys of a configuration: give its FILE.")
     if file is None:
-        configs = {
-            f"twin, {physics}": parse_config({**_TWIN, "model": {"physics": physics}})
-            for physics in ("soil_water", "land_surface")
-        }
+        physics = ("soil_water", "land_surface")
+        configs = [parse_config({**_TWIN, "model": {"physics": name}}) for name in physics]
     else:
-        configs = {str(file): load_config(file, parse_overrides(overrides))}
+        configs = [load_config(file, parse_overrides(overrides))]
+    if not configs[0].model.runs_here:
+        raise ConfigError(f"{file}: its model is an external program, which has no loops to compile.")
+    begin = time.perf_counter()
     console = Console()
-    for name, config in configs.items():
-        if not config.model.runs_here:
-            raise ConfigError(f"{name}: its model is an external program, which has no loops to compile.")
-        begin = time.perf_counter()
-        try:
-            with Console(stderr=True).status(f"compiling the loops of {name}"):
-                grid = config.grid if config.case is None else None
-                number = compile_loops(config.model_dump(mode="json"), config.time, grid)
-        except TrialError as error:
-            raise ConfigError(str(error)) from error
-        took = f"{number} compiled" if number else "all are compiled"
-        console.print(f"{name}: {took}, {time.perf_counter() - begin:.0f} s", highlight=False)
+    try:
+        with Console(stderr=True).status("compiling loops"):
+            number = compile_loops(
+                [(c.model_dump(mode="json"), c.time, c.grid if c.case is None else None) for c in configs]
+            )
+    except TrialError as error:
+        raise ConfigError(str(error)) from error
+    took = f"{number} compiled" if number else "all are compiled"
+    console.print(
+        f"{file or 'twins with either physics'}: {took}, {time.perf_counter() - begin:.0f} s", highlight=False
+    )

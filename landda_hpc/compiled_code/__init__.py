@@ -34,7 +34,8 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
 
     Notes
     -----
-    No fastmath and no parallel loops: sums keep their order, which gives the same bits on any number of ranks.
+    No fastmath and no parallel loops: sums keep their order, which gives the same bits on any number of ranks. Only
+    compiled loops can call the function in their code, and it cannot call itself.
     """
     # C callbacks, which nothing uses, would take 7 % of the compilation.
     options: dict[str, Any] = {"nogil": nogil, "error_model": error_model, "no_cfunc_wrapper": True}
@@ -48,13 +49,17 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
 
 
 class _Kernel:
-    """A compiled function whose numba dispatcher is made at its first use, by Python or in the code of another loop."""
+    """A compiled function whose numba dispatchers are made at their first use.
+
+    One serves Python, the other the code of loops that call the function (see `libraries`).
+    """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
         self.py_func = function
         self._options = options
         self._made: Any = None
+        self._part: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         return (self._made or self._dispatcher())(*arguments)
@@ -70,25 +75,35 @@ class _Kernel:
         """What numba takes this object for in the code of another loop."""
         from numba.core import types
 
-        return types.Dispatcher(self._dispatcher())
+        from landda_hpc.compiled_code.libraries import Part
+
+        with _LOADING:
+            if self._part is None:
+                self._part = self._jit(Part, no_cpython_wrapper=True)
+        return types.Dispatcher(self._part)
 
     def _dispatcher(self) -> Any:
         with _LOADING:
             if self._made is None:
-                import numba
-
                 from landda_hpc.compiled_code.kernel_cache import KernelCache
+                from landda_hpc.compiled_code.libraries import Whole
 
-                dispatcher: Any = numba.njit(**self._options)(self.py_func)
+                dispatcher = self._jit(Whole)
                 # With NUMBA_DISABLE_JIT numba returns the function itself.
                 if dispatcher is not self.py_func:
                     dispatcher._cache = KernelCache(self.py_func)
                 self._made = dispatcher
         return self._made
 
+    def _jit(self, pipeline: type, **options: Any) -> Any:
+        import numba
+
+        options |= {**self._options, "pipeline_class": pipeline}
+        return numba.njit(**options)(self.py_func)
+
 
 def n_compiled() -> int:
-    """Number of loops that this process has compiled instead of loading them."""
+    """Number of loops called by Python that this process has compiled instead of loading them."""
     from landda_hpc.compiled_code.kernel_cache import KernelCache
 
     return KernelCache.n_compiled

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 
+from landda_hpc.compiled_code.libraries import Whole
 from landda_hpc.model.column import hydrology
 from landda_hpc.model.column.demand import DEMAND
 from landda_hpc.model.column.land import step
@@ -37,7 +38,7 @@ def test_only_the_entry_counts_references(case, entry):
     """Counting the owners of arrays once took 43 % of a step."""
     case()
     # Code from the cache cannot be inspected: the entry is compiled again, and includes the functions that it calls.
-    fresh = numba.njit(nogil=True, error_model="numpy")(entry.py_func)
+    fresh = numba.njit(nogil=True, error_model="numpy", pipeline_class=Whole)(entry.py_func)
     fresh.compile(entry.signatures[0])
     functions = re.split(r"(?m)^define ", fresh.inspect_llvm(entry.signatures[0]))[1:]
     names = [re.search(r"@([\w.]+)\(", function)[1] for function in functions]
