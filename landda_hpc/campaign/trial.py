@@ -33,7 +33,7 @@ CELLS_AT_ONCE: Final = 40_000
 
 _STEPS: Final = ("forecast", "aggregate", "observe", "analyse", "distribute", "checkpoint", "diagnostics")
 _ANALYSES, _CYCLES = 2, 3
-_SMALL: Final = 2048
+_SMALL: Final = 648
 """Cells of the grid on which loops are compiled: their machine code does not depend on it."""
 
 

@@ -15,7 +15,7 @@ from landda_hpc.errors import ConfigError
 _TWIN: Final[dict[str, Any]] = {
     "name": "warm_up",
     "time": {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"},
-    "grid": {"n_lat": 32, "n_lon": 64},
+    "grid": {"n_lat": 18, "n_lon": 36},
     "twin": {},
     "observations": {"kind": "twin", "missing_fraction": 0.1},
     "runs": [{"method": name} for name in ("control", "pointwise", "enkf_like", "learned")],

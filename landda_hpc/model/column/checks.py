@@ -44,7 +44,8 @@ def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatA
         raise ShapeError(f"{name} has shape {array.shape}; there are {n_tile} tiles.")
     if not (np.isfinite(array) & (array >= 0.0)).all():
         raise ModelError(f"{name} has values that are negative or not finite; expected factors around 1.")
-    return np.ascontiguousarray(np.broadcast_to(array, (n_tile,)))
+    # A copy: loops that take writable and read-only arrays are compiled twice.
+    return np.array(np.broadcast_to(array, (n_tile,)))
 
 
 def check_times(start: datetime, end: datetime, step: timedelta) -> None:
