@@ -68,7 +68,7 @@ class EnsembleRecords:
             if truth is not None and members.crps is not None:
                 rmse = _rms((columns.depth(mean, i) - columns.depth(truth, i))[counted])
                 # The error of a mean of N members is larger than that of an infinite ensemble.
-                ratio = None if not rmse else spread * float(np.sqrt((n + 1.0) / n)) / rmse
+                ratio = spread * float(np.sqrt((n + 1.0) / n)) / rmse if spread and rmse else None
                 crps = columns.depth(members.crps, i)[counted]
                 layers[layer] |= {
                     "rmse": rmse,
@@ -90,7 +90,7 @@ class EnsembleRecords:
         """
         columns = self._domain.columns
         counted = self._is_scored & (columns.frozen(rows) == 0.0) & np.isfinite(rows[:, 0])
-        layers: dict[str, dict[str, float]] = {}
+        layers: dict[str, dict[str, float | None]] = {}
         for i, layer in enumerate(self._domain.depth_names):
             error = (columns.depth(rows, i) - columns.depth(truth, i))[counted]
             layers[layer] = {"spread": 0.0, "rmse": _rms(error)}
@@ -110,7 +110,7 @@ class EnsembleRecords:
         generator = keyed_generator(self._seed, "ranks", *(str(labels[name]) for name in ("time", "run", "stage")))
         if truth is not None:
             reference, ranked = self._domain.columns.observed(truth), "truth"
-        elif observed is not None and observation_std is not None and labels["stage"] == "background":
+        elif observed is not None and observation_std is not None and labels["stage"] != "analysis":
             # The observation is drawn from members with errors, if the ensemble is reliable.
             values = values + observation_std * generator.standard_normal(values.shape)
             reference, ranked = observed, "observation"
@@ -119,21 +119,35 @@ class EnsembleRecords:
         used = counted & np.isfinite(reference)
         return rank_histogram(values[:, used], reference[used], generator).tolist(), ranked
 
-    def divergence(self, time: datetime, record: Mapping[str, Any], analysis: Analysis) -> Iterator[str]:
-        """A warning, once in a job, if innovations are much larger than spread and observation errors explain."""
+    def divergence(
+        self,
+        time: datetime,
+        record: Mapping[str, Any],
+        analysis: Analysis,
+        spread: FloatArray,
+        observed: FloatArray | None,
+    ) -> Iterator[str]:
+        """A warning, once in a job, if innovations are much larger than spread and observation errors explain.
+
+        Parameters
+        ----------
+        spread : rows of the background's spread, (n_cells, n_columns).
+        observed : observation in the land cells, m3 m-3, (n_cells,).
+        """
         name = str(record["run"])
         std, innovation = analysis.diagnostics.get(OBSERVATION_STD), record.get("innovation_std")
-        if name in self._warned or not isinstance(std, float) or innovation is None or analysis.spread is None:
+        if name in self._warned or not isinstance(std, float) or innovation is None or observed is None:
             return
-        expected = float(np.nanmean(analysis.spread**2)) + std**2
+        of_depth = self._domain.columns.observed(spread)
+        expected = float(np.mean(of_depth[np.isfinite(observed) & np.isfinite(of_depth)] ** 2)) + std**2
         if innovation**2 > _DIVERGED * expected:
             self._warned.add(name)
             yield (
                 f"the ensemble may have diverged at {time.isoformat()}: the standard deviation of the innovations is "
-                f"{innovation:.3f} m3 m-3, spread and observation errors explain {np.sqrt(expected):.3f}. Use adaptive "
-                "inflation or larger perturbations"
+                f"{innovation:.3f} m3 m-3, spread and observation errors explain {np.sqrt(expected):.3f}. Use larger "
+                "perturbations, or adaptive inflation if it is constant"
             )
 
 
-def _rms(values: FloatArray) -> float:
-    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+def _rms(values: FloatArray) -> float | None:
+    return float(np.sqrt(np.mean(values**2))) if values.size else None

@@ -123,11 +123,16 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         checkpoint = sizes.n_tiles * state * instances
         share = -(-members // sizes.n_roots)
         memory = _BASE_MEMORY + sizes.fullest * state * 1.5 + sizes.n_tiles * 500
-        memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))
+        n_images = len(config.runs) + (config.twin is not None)
+        memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + n_images))
+        for n in (run.ensemble.members for run in config.runs if run.ensemble is not None):
+            # Rows of the members before and after the analysis, and their images.
+            memory += 16.0 * n * sizes.n_land * (1 + sizes.domain.columns.size / sizes.n_roots)
+            memory += 8.0 * pixels * math.ceil(n / sizes.n_roots)
         image = len(config.runs) * len(config.output.fields) * pixels * 4
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
         n_depths = len(config.verification.depths_m)
-        parts |= {"series": _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * instances)}
+        parts |= {"series": _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * n_images)}
         return Needs(memory, sum(parts.values()), parts, checkpoint, None)
     # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
     states = sizes.n_tiles * state * instances

@@ -21,7 +21,7 @@ from landda_hpc.instances.colm_case import CaseDomain
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.spun_up_start import initial_problems
-from landda_hpc.methods.base.assembly import make_method
+from landda_hpc.methods.base.assembly import make_ensemble_method, make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.catalogue import Catalogue, open_source
 from landda_hpc.observation.source import ObservationSource, Survey
@@ -113,7 +113,8 @@ def _problems_of_run(
         if run.slopes is not None and run.slopes.file is not None:
             read_regression(data_root / run.slopes.file, grid, depth_m)
         if _files_of_section(run, ""):
-            make_method(run, grid, SerialCommunicator(), seed, data_root)
+            make = make_method if run.ensemble is None else make_ensemble_method
+            make(run, grid, SerialCommunicator(), seed, data_root)
     except LandDAError as error:
         return [f"run '{run.name}': {error}"]
     return []

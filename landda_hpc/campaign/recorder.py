@@ -216,7 +216,7 @@ class Recorder:
         for (stage, name), members in images.members.items():
             mean = images.rows(stage, name)
             assert mean is not None, "rank 0 is a root and holds all rows"
-            std = analyses[name].diagnostics.get(OBSERVATION_STD) if name in analyses else None
+            std = analyses[name].diagnostics.get(OBSERVATION_STD) if name in analyses else _reported(observation)
             shown = "forecast" if stage == "background" and name not in analyses else stage
             labels = {"cycle": cycle, "time": time.isoformat(), "run": name, "stage": shown}
             known = std if isinstance(std, float) else None
@@ -228,7 +228,8 @@ class Recorder:
         if self._n_analysed >= WARNS_AFTER:
             for line in lines:
                 if ("background", line["run"]) in images.members and line["run"] in analyses:
-                    for warning in self._ensembles.divergence(time, line, analyses[line["run"]]):
+                    spread = images.members["background", line["run"]].spread
+                    for warning in self._ensembles.divergence(time, line, analyses[line["run"]], spread, observed):
                         logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), line["run"], warning)
 
     def _states(
@@ -486,6 +487,14 @@ class Recorder:
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
             "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
         )
+
+
+def _reported(observation: ImageObservation | None) -> float | None:
+    """Root mean square of the errors that an observation reports where it is used; None if it reports none."""
+    if observation is None or observation.error_std is None:
+        return None
+    known = observation.error_std[observation.is_used & np.isfinite(observation.error_std)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else None
 
 
 def _layer_line(run: str, layer: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from landda_hpc.config.section import Count, Days, Fraction, Hours, LengthKm, LogSigma, Section
+from landda_hpc.config.section import Count, Fraction, Hours, LengthKm, LogSigma, Section
 from landda_hpc.constants import FloatArray
 
 Correlation = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -118,10 +118,12 @@ class EnsembleConfig(Perturbations):
     forcing: ForcingPerturbationConfig | None = Field(
         default_factory=ForcingPerturbationConfig, description="perturbed weather; null: none"
     )
-    spinup_days: Days = Field(
-        10.0,
+    spinup_days: int = Field(
+        10,
+        ge=0,
+        le=36525,
         description="length of the perturbed end of the spin-up, days; before it, all members have the unperturbed "
-        "state. At most model.spinup_days",
+        "state. More than model.spinup_days counts as model.spinup_days",
     )
     shown: tuple[Count, ...] = Field(
         (), max_length=20, description="members whose images are written with the mean; tables have the mean only"

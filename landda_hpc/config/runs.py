@@ -173,6 +173,8 @@ class AssimilatingRun(AnyRun):
     def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         (top, bottom), slopes = observations.depth_m, self.slopes
+        if self.ensemble is not None and self.n_analysed_layers:
+            return ["layers are analysed separately for a run with one state only: with 'ensemble' analyse the depth"]
         if self.depth.kind == "ensemble" and self.ensemble is None:
             return ["depth.kind = ensemble needs the members of an ensemble: add 'ensemble', or choose another depth"]
         if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:

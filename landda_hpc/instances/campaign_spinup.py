@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ from landda_hpc.state import TileState
 
 if TYPE_CHECKING:
     from landda_hpc.instances.embedded_models import EmbeddedSetup
+    from landda_hpc.instances.warm_start import RestartSets
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,9 @@ _PART: Final = timedelta(days=5)
 _KEPT_EVERY_S: Final = 600.0
 """Seconds of computing after which the states are saved."""
 
-UNPERTURBED: Final = "unperturbed"
-"""Key and saved name of the trajectory of the runs without perturbations, from which members branch."""
+UNPERTURBED: Final = "0-unperturbed"
+"""Key and saved name of the trajectory of the runs without perturbations, from which members branch. (Names of runs
+begin with a letter.)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +120,14 @@ class CampaignSpinUp:
         if sets is None:
             key_of: Callable[[Instance], Hashable] = trajectory_key
             distinct = trajectories(instances, setup.model.spinup, setup.start)
-        else:  # each instance has its own set
-            key_of, distinct = _name, {i.name: Trajectory(i.name, i, None) for i in instances}
+        else:
+            key_of = partial(_key_with_sets, sets)
+            distinct = {}
+            for key, trajectory in trajectories(instances, setup.model.spinup, setup.start).items():
+                branches = trajectory.begins is not None and not sets.has(trajectory.instance.name)
+                if branches or key == UNPERTURBED:
+                    distinct[key] = trajectory
+            distinct |= {i.name: Trajectory(i.name, i, None) for i in instances if key_of(i) == i.name}
         saved = SavedSpinUp(setup.header, self._mine, world, self._folder / NAME, setup.checkpoint_mode)
         reached = saved.time()
         held = [instance for instance in instances if instance.model is not None]
@@ -126,12 +135,12 @@ class CampaignSpinUp:
             self._make_models(held, distinct, key_of)
             for key in self._models:
                 trajectory = distinct[key]
-                if sets is not None and reached is None:
-                    self._states[key] = sets.state(setup.domain, trajectory.instance, self._mine)
+                instance = _CONTROL if key == UNPERTURBED else trajectory.instance
+                if sets is not None and reached is None and trajectory.begins is None:
+                    self._states[key] = sets.state(setup.domain, instance, self._mine)
                 elif reached is not None and trajectory.name in saved.names:
                     self._states[key] = saved.state(trajectory.name)
                 elif trajectory.begins is None:
-                    instance = _CONTROL if key == UNPERTURBED else trajectory.instance
                     # Of all tiles, so that its bits do not depend on the partition.
                     self._states[key] = setup.model.initial_state(setup, instance, begin).take(self._mine)
         self._advance(distinct, reached or begin, saved, stop)
@@ -148,7 +157,8 @@ class CampaignSpinUp:
         models: dict[Hashable, LandModel] = {}
         for instance in held:
             models.setdefault(key_of(instance), self._given[instance.name])
-        if UNPERTURBED in distinct and UNPERTURBED not in models and any(distinct[k].begins for k in models):
+        branches = any(distinct[key].begins is not None for key in models)
+        if UNPERTURBED in distinct and UNPERTURBED not in models and branches:
             models[UNPERTURBED] = self._plain_model()
         self._models = {key: models[key] for key in distinct if key in models}
 
@@ -207,8 +217,10 @@ class CampaignSpinUp:
         saved.save([t.name for t in begun.values()], states, now)
 
 
-def _name(instance: Instance) -> Hashable:
-    return instance.name
+def _key_with_sets(sets: RestartSets, instance: Instance) -> Hashable:
+    """Each instance has its own restart set; members without one branch from that of the control."""
+    is_branch = instance.member is not None and not sets.has(instance.name)
+    return trajectory_key(instance) if is_branch else instance.name
 
 
 _CONTROL: Final = Instance(UNPERTURBED, 0, METHODS.make("control"))

@@ -276,7 +276,9 @@ class ColmModels:
                     self._runs[instance.name].adopt(self._runs[donors[instance.name]], time)
         if self._world.rank == 0:
             for name, donor in donors.items():
-                logger.warning("member %s continues from the state of %s: %s", name, donor, every[name])
+                apart = any(i.name == name and self._log_rain_sigma(i) > 0.0 for i in instances)
+                both = "" if apart else " Its rain is not perturbed (log_rain_sigma = 0), so that both stay equal."
+                logger.warning("member %s continues from the state of %s: %s%s", name, donor, every[name], both)
 
     # ------------------------------------------------------------------ perturbations
 
@@ -326,7 +328,7 @@ class ColmModels:
 def replacements(instances: Sequence[Instance], failed: Mapping[str, str]) -> dict[str, str]:
     """The member whose state each failed member takes: the next one of its ensemble that did not fail. Local.
 
-    The members then separate again, because their rain differs.
+    The members then separate again if their rain differs.
 
     Raises
     ------

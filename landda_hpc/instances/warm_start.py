@@ -47,6 +47,10 @@ class RestartSets:
         name = model.file_of("restart")
         return None if name is None else cls(data_root / name, start - model.spinup, model.physics)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a set of an instance. Local."""
+        return (self.folder / name).is_dir()
+
     def state(self, domain: Domain, instance: Instance, mine: slice) -> TileState:
         """State of an instance on a slice of the tiles, bit for bit as in its restart set. Local.
 
@@ -70,7 +74,9 @@ class RestartSets:
         problems = []
         for instance in instances:
             try:
-                folder = self._folder_of(instance.name, is_plain=instance.is_plain)
+                # Members without a set branch from the control.
+                is_plain = instance.is_plain or instance.member is not None
+                folder = self._folder_of(instance.name, is_plain=is_plain)
                 self._require_fit(folder, read_manifest(folder), n_tiles)
             except LandDAError as error:
                 problems.append(f"model.initial = restart, '{instance.name}': {error}")

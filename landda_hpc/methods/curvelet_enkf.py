@@ -27,6 +27,18 @@ class CoefficientRun(EnsembleRun, MissingSection):
 
     HAS_PERTURBED_OBSERVATIONS: ClassVar[bool]
 
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
+        """See ``AnyRun.problems``: strategies that compute their own gain do not fit every member's update."""
+        problems = super().problems(observations, parallel)
+        if self.missing == "variance":
+            problems.append("missing = variance draws perturbed images, but there are members: choose inpaint or solve")
+        if self.missing == "solve" and not self.HAS_PERTURBED_OBSERVATIONS:
+            problems.append(
+                "missing = solve computes its own gain, but deviations need 1 - sqrt(1 - K): choose inpaint or "
+                "zero_fill, or the method curvelet_enkf"
+            )
+        return problems
+
     def build_ensemble(self, context: MethodContext, n_members: int) -> CoefficientFilter:
         """See ``EnsembleRun.build_ensemble``."""
         from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
@@ -60,13 +72,3 @@ class CurveletEnsrfRun(CoefficientRun):
     name: str = Field("curvelet_ensrf", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
     HAS_PERTURBED_OBSERVATIONS = False
-
-    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
-        """See ``AnyRun.problems``."""
-        problems = super().problems(observations, parallel)
-        if self.missing in ("variance", "solve"):
-            problems.append(
-                f"missing = {self.missing} computes its own gain, but deviations need 1 - sqrt(1 - K): choose inpaint "
-                "or zero_fill, or the method curvelet_enkf"
-            )
-        return problems

@@ -137,7 +137,9 @@ def pair_configs(
         of_name = {one.name: one for one in config.runs}
         if run not in of_name or not of_name[run].assimilates:
             raise ConfigError(f"--run {run}: no assimilating run of the campaign; it has {', '.join(of_name)}.")
-        chosen = of_name[run].model_copy(update={"depth": OverlapDepth(), "drift": None})
+        if of_name[run].needs_ensemble:
+            raise ConfigError(f"--run {run}: its method analyses an ensemble; name a run with one state.")
+        chosen = of_name[run].model_copy(update={"depth": OverlapDepth(), "drift": None, "ensemble": None})
     first = config.seed + 1000003 if first_seed is None else first_seed
     if config.seed in range(first, first + n_pairs):
         raise ConfigError(

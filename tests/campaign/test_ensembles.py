@@ -120,7 +120,12 @@ def test_a_method_of_ensembles_needs_an_ensemble(landda: Landda) -> None:
     done = landda.here("check", landda.write(runs=[{"method": "pointwise", "depth": {"kind": "ensemble"}}]))
     assert done.returncode == 2
     assert "depth.kind = ensemble needs the members" in done.stderr
-    run = {"method": "curvelet_ensrf", "ensemble": {"members": 4}, "missing": "solve"}
-    done = landda.here("check", landda.write(runs=[run]))
-    assert done.returncode == 2
-    assert "missing = solve computes its own gain" in done.stderr
+    few = {"members": 4}
+    for run, said in (
+        ({"method": "curvelet_ensrf", "missing": "solve"}, "missing = solve computes its own gain"),
+        ({"method": "curvelet_enkf", "missing": "variance"}, "missing = variance draws perturbed images"),
+        ({"method": "var3d_point", "layers": "upper_three"}, "for a run with one state only"),
+        ({"method": "letkf", "observation_errors": {"kind": "white", "std": "no.nc"}}, "no.nc"),
+    ):
+        done = landda.here("check", landda.write(runs=[run | {"ensemble": few}]), "--no-trial")
+        assert done.returncode in (2, 3, 4) and said in done.stderr, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from landda_hpc.campaign.start import run_campaign
@@ -51,12 +52,24 @@ def test_a_warm_start_continues_bit_for_bit(first: Path, tmp_path: Path) -> None
     assert run_campaign(parse_config(campaign(sets, runs=runs, time=short)), tmp_path / "other").finished
 
 
+def test_members_without_sets_branch_from_that_of_the_control(first: Path, tmp_path: Path) -> None:
+    sets, short = first / "restart" / "2022-153-43200", {**LATER, "end": "2022-06-03T00:00"}
+    runs = [{"method": "control", "name": "free", "ensemble": {"members": 2, "wetness_sigma": 0.1}}]
+    out = tmp_path / "out"
+    assert run_campaign(parse_config(campaign(sets, runs=runs, time=short)), out).finished
+    begin = list_checkpoints(out / "checkpoints")[0][1]
+    control = read_instance(sorted((first / "checkpoints").glob("*T1200.h5"))[0], "control", slice(0, 300))
+    one, other = (read_instance(begin, f"free_00{n}", slice(0, 300))["wliq_soisno"] for n in (1, 2))
+    assert not np.array_equal(one, other) and not np.array_equal(one, control["wliq_soisno"])
+    assert np.corrcoef(one.ravel(), control["wliq_soisno"].ravel())[0, 1] > 0.8
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"time": {**LATER, "start": "2022-06-02T06:00"}}, "the model starts at 2022-06-02 06:00:00"),
         ({"grid": {"n_lat": 24, "n_lon": 48}}, "use the grid and tiles that wrote it"),
-        ({"runs": [{"method": "control", "ensemble": {"members": 2, "wetness_sigma": 0.1}}]}, "no restart set of"),
+        ({"runs": [{"method": "control", "name": "other", "perturbation": {}}]}, "no restart set of 'other'"),
     ],
 )
 def test_sets_that_do_not_fit_are_refused_before_the_start(

@@ -83,8 +83,14 @@ class CoefficientFilter:
         images = {member: pair.image(pair.anomalies[member]) for member in mine}
         sampled = self._variance(images)
         white = self._white_on(mean.domain)
-        shown = now.background * _ratio(groups.sums(white), now.white)  # from the observed cells to the domain
-        factor = self._inflation.before(shown, groups.sums(sampled))
+        spread = spread_image(pair)
+        factor = np.ones(groups.n)
+        if mean.observed.any():
+            # From the observed cells to the domain, whose spread may differ.
+            square = np.nan_to_num(spread) ** 2
+            seen, whole = float(square[mean.observed].mean()), float(square[mean.domain].mean())
+            shown = now.background * _ratio(groups.sums(white), now.white) * (whole / seen if seen > 0.0 else 1.0)
+            factor = self._inflation.before(shown, groups.sums(sampled))
         variance, weight = sampled, np.zeros(groups.n)
         if self._shrinks:
             variance, weight = shrunk_variance(frame, groups, sampled, white, pair.n_members)
@@ -93,7 +99,6 @@ class CoefficientFilter:
         b = np.divide(variance, white, out=np.zeros_like(variance), where=supported)
         r_variance = now.observation.variance(frame, mean.domain)
         r = np.divide(r_variance, white, out=np.zeros_like(variance), where=supported)
-        spread = spread_image(pair)
         prior = LearnedErrors(frame, b, np.nan_to_num(spread), self._seed, "background")
         gain = coefficient_gain(b, r)
         setting = GainSetting(frame, prior, now.observation, gain)

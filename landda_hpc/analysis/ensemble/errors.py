@@ -12,8 +12,8 @@ from landda_hpc.analysis.error_models import ErrorModel
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, applied_gain
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.reported_errors import reported_std
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import DataError
 
 OBSERVATION_STD: Final = "observation_error_std"
 """Key of the diagnostics: standard deviation of the observation errors that the analysis assumed, m3 m-3."""
@@ -71,7 +71,7 @@ class EnsembleErrors:
 
         Raises
         ------
-        DataError : the errors are those that the observation reports, and it reports none.
+        DataError : the errors are those that the observation reports, and it reports none, or not where it observes.
         """
         frame, groups = self._learning.frame, self.groups
         self._innovation = pair.innovation
@@ -81,12 +81,7 @@ class EnsembleErrors:
             return ErrorsNow(learned, found.background, found.white, diagnostics | _mean_std(learned, pair))
         model: ErrorModel | None = self._given
         if self._reported is not None:
-            if pair.observation_std is None:
-                raise DataError(
-                    f"the observation at {pair.time_key} reports no errors, which observation_errors.kind = reported "
-                    "needs. Set observations.errors, or choose another error model."
-                )
-            model = self._reported(pair.observation_std)
+            model = self._reported(reported_std(pair))
         assert model is not None, "R is given, reported or learned"
         r = groups.sums(model.variance(frame, pair.observed))
         background = np.maximum(found.innovation - r, _LEAST * found.innovation)

@@ -43,7 +43,10 @@ from landda_hpc.grid import Grid
 from landda_hpc.regridding.depth import observe
 
 _BATCH: Final = 256
-"""Cells that are analysed at a time."""
+"""Largest number of cells that are analysed at a time."""
+
+_MOST_NUMBERS: Final = 2**22
+"""Largest number of deviations at the observations around these cells, for all members; 32 MB."""
 
 
 def gaspari_cohn(distance: FloatArray) -> FloatArray:
@@ -144,13 +147,14 @@ class Letkf(_GridFilter):
         lon, lat = np.meshgrid(np.deg2rad(grid.lon), np.deg2rad(grid.lat))
         points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
         self._points, self._cutoff = points.reshape(-1, 3), 1.0e3 * cutoff_km / EARTH_RADIUS
-        self._near: tuple[bytes, IntArray, FloatArray] | None = None
+        self._chord = 2.0 * np.sin(0.5 * min(self._cutoff, np.pi))
+        self._soil: tuple[bytes, cKDTree, IntArray, int] | None = None
 
     def analyse(self, pair: EnsemblePair) -> EnsembleAnalysis:
         """See ``EnsembleMethod.analyse``. Collective over the root group."""
         now = self._errors.now(pair.mean)
         factor = self._factor(pair, now)
-        near, weight = self._neighbours(pair)
+        tree, soil, most = self._soil_of(pair)
         seen = pair.of_cells(pair.mean.observed)
         variance = pair.of_cells(now.observation.standard_deviation(pair.mean.observed)) ** 2
         precision = np.divide(1.0, variance, out=np.zeros_like(variance), where=seen & (variance > 0.0))
@@ -158,33 +162,39 @@ class Letkf(_GridFilter):
         anomalies, layers = self._inflated(pair, factor)
         layers = layers.transpose(1, 0, 2)
         mean, analysed = np.empty((layers.shape[0], layers.shape[2])), np.empty_like(layers)
-        for first in range(0, layers.shape[0], _BATCH):
-            part = slice(first, first + _BATCH)
-            cells = near[part]
+        batch = max(1, min(_BATCH, _MOST_NUMBERS // (pair.n_members * most)))
+        points = self._points[pair.cell[pair.owned]]
+        for first in range(0, layers.shape[0], batch):
+            part = slice(first, first + batch)
+            cells, weight = self._around(points[part], tree, soil, most)
             mean[part], analysed[part] = _transformed(
                 layers[part],
                 anomalies[:, cells].transpose(1, 0, 2),
-                weight[part] * precision[cells],
+                weight * precision[cells],
                 innovation[cells],
             )
         return self._finish(pair, now, factor, mean, analysed.transpose(1, 0, 2))
 
-    def _neighbours(self, pair: EnsemblePair) -> tuple[IntArray, FloatArray]:
-        """Soil cells around each of this process's cells, (n_owned, n), and their weights; kept for one domain.
+    def _soil_of(self, pair: EnsemblePair) -> tuple[cKDTree, IntArray, int]:
+        """Tree of the soil cells, their numbers among the land cells, and the largest number around any of them.
 
-        n is the largest number around any cell of the grid, so that it does not depend on the process.
+        Kept for one domain. The number of neighbours is the same on every process, so that its bits are, too.
         """
         key = pair.is_soil.tobytes()
-        if self._near is None or self._near[0] != key:
+        if self._soil is None or self._soil[0] != key:
             soil = np.flatnonzero(pair.is_soil)
-            tree, points = cKDTree(self._points[pair.cell[soil]]), self._points[pair.cell]
-            chord = 2.0 * np.sin(0.5 * min(self._cutoff, np.pi))
-            most = int(tree.query_ball_point(points[soil], chord, return_length=True).max())
-            distance, index = tree.query(points[pair.owned], k=np.arange(1, most + 1), distance_upper_bound=chord)
-            angle = 2.0 * np.arcsin(np.clip(0.5 * np.where(np.isfinite(distance), distance, 2.0), 0.0, 1.0))
-            weight = np.where(np.isfinite(distance), gaspari_cohn(2.0 * angle / self._cutoff), 0.0)
-            self._near = key, soil[np.minimum(index, soil.size - 1)], weight
-        return self._near[1], self._near[2]
+            tree = cKDTree(self._points[pair.cell[soil]])
+            most = int(tree.query_ball_point(tree.data, self._chord, return_length=True).max())
+            self._soil = key, tree, soil, most
+        return self._soil[1:]
+
+    def _around(self, points: FloatArray, tree: cKDTree, soil: IntArray, most: int) -> tuple[IntArray, FloatArray]:
+        """Soil cells around some points, (n, most), and their weights; 0 beyond the cutoff."""
+        distance, index = tree.query(points, k=np.arange(1, most + 1), distance_upper_bound=self._chord)
+        is_near = np.isfinite(distance)
+        angle = 2.0 * np.arcsin(np.clip(0.5 * np.where(is_near, distance, 2.0), 0.0, 1.0))
+        weight = np.where(is_near, gaspari_cohn(2.0 * angle / self._cutoff), 0.0)
+        return soil[np.minimum(index, soil.size - 1)], weight
 
 
 def _transformed(

@@ -47,7 +47,8 @@ def slopes_of(moments: Moments, weights: FloatArray, n_members: int) -> FloatArr
     """
     cross, variance, total = moments
     slopes = np.divide(cross, variance, out=np.zeros_like(cross), where=variance > 0.0)
-    kept = chance_factor(total, variance, cross, n_members)
+    # The mean of the members is taken out, which costs a degree of freedom; two members are always correlated.
+    kept = chance_factor(total, variance, cross, n_members - 1) if n_members > 2 else np.zeros_like(cross)
     whole: FloatArray = np.where(weights > 0.0, slopes, kept * slopes)
     return whole
 

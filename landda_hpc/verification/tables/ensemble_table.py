@@ -123,7 +123,7 @@ def compare_ensembles(
 
     Parameters
     ----------
-    records : lines of ``ensembles.jsonl`` by seed.
+    records : lines of ``ensembles.jsonl`` by seed. Of a run with analyses the times without one do not count.
     since, assimilation_end, end : first time that counts; ends of both windows.
     """
     places = {"analysis": (since, assimilation_end)}
@@ -132,8 +132,10 @@ def compare_ensembles(
     found: dict[tuple[str, str, str], list[EnsembleRow]] = {}
     for lines in records.values():
         for place, span in places.items():
-            for row in summarise_ensembles(lines, *span):
-                if row.stage != "background":
+            rows = summarise_ensembles(lines, *span)
+            analysed = {row.run for row in rows if row.stage == "analysis"} if place == "analysis" else set()
+            for row in rows:
+                if row.stage == ("analysis" if row.run in analysed else "forecast"):
                     found.setdefault((row.run, place, row.layer), []).append(row)
     order = list(dict.fromkeys(str(line["run"]) for lines in records.values() for line in lines))
     keys = sorted(found, key=lambda k: (list(places).index(k[1]), layer_depth(k[2]), order.index(k[0])))

@@ -23,6 +23,7 @@ from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.visit_differences import VisitDifferences
 from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.curvelet import Curvelet2D
+from landda_hpc.errors import DataError
 from landda_hpc.grid import gaussian_grid
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.parallel.reduction import MemberReduction
@@ -135,6 +136,45 @@ def test_adaptive_inflation_brings_the_spread_to_what_innovations_show() -> None
     wanted = (np.mean(innovation**2) - STD**2) / np.mean(small.anomalies.std(axis=0, ddof=1) ** 2)
     factors = np.array(found.mean.diagnostics["inflation_by_scale"])
     assert factors[-1] == pytest.approx(wanted, rel=0.1)
+
+
+def test_inflation_compares_spread_and_innovations_in_the_same_cells() -> None:
+    """Half of the domain is observed; its spread is half of the error, that of the rest is four times as large."""
+    pair = pair_of(40)
+    seen = pair.of_cells(pair.mean.domain) & (np.arange(pair.cell.size) % 2 == 0)
+    scale = np.where(seen, 0.5, 2.0)
+    mean = pair.observed.mean(axis=0)
+    image = np.full(GRID.n_cells, np.nan)
+    image[pair.cell[seen]] = pair.of_cells(pair.mean.observation)[seen]
+    half = replace(
+        pair,
+        observed=mean + scale * (pair.observed - mean),
+        mean=replace(pair.mean, observation=image.reshape(GRID.shape)),
+    )
+    spread = half.anomalies.var(axis=0, ddof=1)[seen].mean()
+    wanted = (np.mean(half.of_cells(half.mean.innovation)[seen] ** 2) - STD**2) / spread
+    found = coefficient_filter(40, perturbed=False, inflation=Inflation("adaptive")).analyse(half)
+    assert found.mean.diagnostics["inflation_by_scale"][-1] == pytest.approx(wanted, rel=0.2)
+
+
+@pytest.mark.parametrize("name", ["enkf", "ensrf", "letkf", "column"])
+def test_without_any_observation_nothing_changes(name: str) -> None:
+    pair = pair_of(6)
+    none = replace(pair, mean=replace(pair.mean, observation=np.full(GRID.shape, np.nan)))
+    found = METHODS[name](6).analyse(none)
+    assert not (found.observed if found.observed is not None else found.layers).any()
+
+
+def test_reported_errors_may_be_missing_where_nothing_is_observed() -> None:
+    pair = pair_of(6, observed_share=0.5)
+    std = np.where(pair.mean.observed, 0.05, np.nan)
+    reporting = replace(pair, mean=replace(pair.mean, observation_std=std))
+    learning = ErrorsOfEachAnalysis(FRAME, VisitDifferences(FRAME), local=False, seed=3)
+    source = EnsembleErrors(learning, reported=lambda values: WhiteErrors(values, 3, "observation"))
+    found = Letkf(GRID, 1000.0, source, NO_INFLATION, members(6)).analyse(reporting)
+    assert np.isfinite(found.layers).all() and found.layers.any()
+    with pytest.raises(DataError, match="does not report errors"):
+        Letkf(GRID, 1000.0, source, NO_INFLATION, members(6)).analyse(pair)
 
 
 def test_relaxation_to_the_background() -> None:

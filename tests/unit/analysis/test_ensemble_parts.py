@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landda_hpc.analysis.ensemble.layers import LayerRegression, layer_slopes, within_bounds
+from landda_hpc.analysis.ensemble.layers import LayerRegression, layer_slopes, moments_of, slopes_of, within_bounds
 from landda_hpc.analysis.ensemble.shrinkage import degrees_of_freedom, shrunk_variance
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.constants import FloatArray
@@ -83,6 +83,15 @@ def test_slopes_below_the_observed_depth_vanish_if_they_are_chance() -> None:
     plain = np.mean([np.cov(pair.layers[:, c, 3], pair.observed[:, c])[0, 1] ** 2 for c in range(pair.cell.size)])
     kept = layer_slopes(pair)[:, 3] * pair.anomalies.var(axis=0, ddof=1)
     assert np.mean(kept**2) < 0.5 * plain
+
+
+@pytest.mark.parametrize(("n_members", "most"), [(2, 0.0), (4, 0.8)])
+def test_few_members_show_little_below_the_observed_depth(n_members: int, most: float) -> None:
+    """Two members are always correlated, whatever their layers."""
+    pair = pair_of(n_members)
+    pair.layers[:, :, 3] = 0.3 + 0.05 * np.random.default_rng(4).standard_normal(pair.layers.shape[:2])
+    slopes, plain = layer_slopes(pair)[:, 3], slopes_of(moments_of(pair), np.ones(4), n_members)[:, 3]
+    assert np.mean(slopes**2) <= most * np.mean(plain**2)
 
 
 SMALL = hnp.arrays(np.float64, (5, 3), elements=st.floats(-0.3, 0.3))

@@ -63,6 +63,15 @@ def test_a_comparison_has_intervals_over_seeds() -> None:
     assert "| free | 3 | forecast, last day | 0-10 cm |" in comparison_of_ensembles_markdown(rows)
 
 
+def test_times_without_an_analysis_do_not_count_among_analyses() -> None:
+    lines = records()
+    for line in lines:
+        if line["run"] == "letkf" and line["cycle"] % 2:
+            line["stage"] = "forecast"
+    rows = compare_ensembles({1: lines, 2: lines}, START, START + timedelta(hours=36), START + timedelta(hours=36))
+    assert all(row.crps.n == 2 for row in rows)
+
+
 @pytest.mark.parametrize("has_truth", [True, False])
 def test_the_figure_is_drawn_without_a_warning(tmp_path: Path, has_truth: bool) -> None:
     with warnings.catch_warnings():
