@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from landda_hpc.analysis.ensemble.errors import OBSERVATION_STD
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.run_rows import MemberRows
+from landda_hpc.config import Run
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import NATURE
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.verification.statistics.ensembles import effective_size, rank_histogram
+
+if TYPE_CHECKING:
+    from landda_hpc.campaign.recorder import CycleImages, Stage
 
 _DIVERGED: Final = 4.0
 """Innovation variance over spread^2 + R from which a filter may have diverged."""
@@ -25,14 +30,41 @@ class EnsembleRecords:
 
     Parameters
     ----------
-    domain : of the campaign.
+    domain, runs : of the campaign.
     seed : of the campaign; keys the ranks among ties and the errors that are added to members.
     is_scored : land cells that are scored, (n_cells,).
     """
 
-    def __init__(self, domain: Domain, seed: int, is_scored: BoolArray) -> None:
-        self._domain, self._seed, self._is_scored = domain, seed, is_scored
+    def __init__(self, domain: Domain, seed: int, runs: Sequence[Run], is_scored: BoolArray) -> None:
+        self._domain, self._seed, self._runs, self._is_scored = domain, seed, runs, is_scored
         self._warned: set[str] = set()
+
+    def of_cycle(self, cycle: int, images: CycleImages, analyses: Mapping[str, Analysis]) -> Iterator[dict[str, Any]]:
+        """Records of all ensembles, and in a twin of the runs with one state as well; none without an ensemble.
+
+        Parameters
+        ----------
+        images : cell means of all runs.
+        analyses : of the cycle, by run.
+        """
+        if not images.members:
+            return
+        truth, observation = images.background.get(NATURE), images.observation
+        observed = None if observation is None else self._domain.cells.from_image(observation.values)
+        stages: tuple[Stage, ...] = ("background", "analysis")
+        for run in self._runs:
+            is_analysed = run.name in analyses
+            std = analyses[run.name].diagnostics.get(OBSERVATION_STD) if is_analysed else None
+            known = std if isinstance(std, float) else _reported(observation)
+            for stage in stages if is_analysed else stages[:1]:
+                shown = stage if is_analysed else "forecast"
+                labels = {"cycle": cycle, "time": images.time.isoformat(), "run": run.name, "stage": shown}
+                rows, members = images.rows(stage, run.name), images.members.get((stage, run.name))
+                assert rows is not None, "rank 0 is a root and holds all rows"
+                if members is not None:
+                    yield self.of_stage(rows, members, truth, observed, known, labels)
+                elif truth is not None:
+                    yield self.of_state(rows, truth, labels)
 
     def of_stage(
         self,
@@ -120,33 +152,41 @@ class EnsembleRecords:
         return rank_histogram(values[:, used], reference[used], generator).tolist(), ranked
 
     def divergence(
-        self,
-        time: datetime,
-        record: Mapping[str, Any],
-        analysis: Analysis,
-        spread: FloatArray,
-        observed: FloatArray | None,
+        self, records: Sequence[Mapping[str, Any]], images: CycleImages, analyses: Mapping[str, Analysis]
     ) -> Iterator[str]:
-        """A warning, once in a job, if innovations are much larger than spread and observation errors explain.
+        """A warning for each ensemble, once in a job, whose innovations spread and observation errors do not explain.
 
         Parameters
         ----------
-        spread : rows of the background's spread, (n_cells, n_columns).
-        observed : observation in the land cells, m3 m-3, (n_cells,).
+        records : of the cycle, by run (``cycles.jsonl``).
+        images, analyses : see ``of_cycle``.
         """
-        name = str(record["run"])
-        std, innovation = analysis.diagnostics.get(OBSERVATION_STD), record.get("innovation_std")
-        if name in self._warned or not isinstance(std, float) or innovation is None or observed is None:
-            return
-        of_depth = self._domain.columns.observed(spread)
-        expected = float(np.mean(of_depth[np.isfinite(observed) & np.isfinite(of_depth)] ** 2)) + std**2
-        if innovation**2 > _DIVERGED * expected:
-            self._warned.add(name)
-            yield (
-                f"the ensemble may have diverged at {time.isoformat()}: the standard deviation of the innovations is "
-                f"{innovation:.3f} m3 m-3, spread and observation errors explain {np.sqrt(expected):.3f}. Use larger "
-                "perturbations, or adaptive inflation if it is constant"
-            )
+        for record in records:
+            name, innovation = str(record["run"]), record.get("innovation_std")
+            members = images.members.get(("background", name))
+            std = analyses[name].diagnostics.get(OBSERVATION_STD) if name in analyses else None
+            if members is None or name in self._warned or images.observation is None:
+                continue
+            if not isinstance(std, float) or innovation is None:
+                continue
+            observed = self._domain.cells.from_image(images.observation.values)
+            of_depth = self._domain.columns.observed(members.spread)
+            expected = float(np.mean(of_depth[np.isfinite(observed) & np.isfinite(of_depth)] ** 2)) + std**2
+            if innovation**2 > _DIVERGED * expected:
+                self._warned.add(name)
+                yield (
+                    f"{name}: the ensemble may have diverged: the standard deviation of the innovations is "
+                    f"{innovation:.3f} m3 m-3, spread and observation errors explain {np.sqrt(expected):.3f}. Use "
+                    "larger perturbations, or adaptive inflation if it is constant"
+                )
+
+
+def _reported(observation: ImageObservation | None) -> float | None:
+    """Root mean square of the errors that an observation reports where it is used; None if it reports none."""
+    if observation is None or observation.error_std is None:
+        return None
+    known = observation.error_std[observation.is_used & np.isfinite(observation.error_std)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else None
 
 
 def _rms(values: FloatArray) -> float | None:

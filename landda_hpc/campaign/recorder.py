@@ -12,7 +12,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from landda_hpc.analysis.ensemble.errors import OBSERVATION_STD
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.campaign.ensemble_records import EnsembleRecords
@@ -145,7 +144,7 @@ class Recorder:
         self._is_scored = domain.cells.from_mask(domain.is_scored)
         self._profile_cells = profile_cells(domain, settings.output.profiles)
         self._by_scale = InnovationsByScale(settings.runs, domain.grid)
-        self._ensembles = EnsembleRecords(domain, settings.seed, self._is_scored)
+        self._ensembles = EnsembleRecords(domain, settings.seed, settings.runs, self._is_scored)
         self._n_analysed = 0
         self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
@@ -163,7 +162,12 @@ class Recorder:
         self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
         self._append("cycles", cycle, lines)
-        self._record_ensembles(cycle, images, analyses, lines)
+        members = list(self._ensembles.of_cycle(cycle, images, analyses))
+        if members:
+            self._append("ensembles", cycle, members)
+        if self._n_analysed >= WARNS_AFTER:
+            for warning in self._ensembles.divergence(lines, images, analyses):
+                logger.warning("%s, %s", time.isoformat(timespec="minutes"), warning)
         for name, analysis in analyses.items():
             for text in (text for part in (analysis, *analysis.layers) for text in part.warnings):
                 logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), name, text)
@@ -203,45 +207,6 @@ class Recorder:
 
     def _append(self, name: RecordName, cycle: int, records: list[dict[str, Any]]) -> None:
         self._inventory.appended(name, cycle, self._folder.append_records(name, records))
-
-    # ------------------------------------------------------------------ ensembles
-
-    def _record_ensembles(
-        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis], lines: list[dict[str, Any]]
-    ) -> None:
-        """Append the records of all ensembles, and warn of those that may have diverged."""
-        records, time = [], images.time
-        truth, observation = images.background.get(NATURE), images.observation
-        observed = None if observation is None else self._domain.cells.from_image(observation.values)
-        for (stage, name), members in images.members.items():
-            mean = images.rows(stage, name)
-            assert mean is not None, "rank 0 is a root and holds all rows"
-            std = analyses[name].diagnostics.get(OBSERVATION_STD) if name in analyses else _reported(observation)
-            shown = "forecast" if stage == "background" and name not in analyses else stage
-            labels = {"cycle": cycle, "time": time.isoformat(), "run": name, "stage": shown}
-            known = std if isinstance(std, float) else None
-            records.append(self._ensembles.of_stage(mean, members, truth, observed, known, labels))
-        if records and truth is not None:
-            records += self._states(cycle, images, analyses, truth)
-        if records:
-            self._append("ensembles", cycle, records)
-        if self._n_analysed >= WARNS_AFTER:
-            for line in lines:
-                if ("background", line["run"]) in images.members and line["run"] in analyses:
-                    spread = images.members["background", line["run"]].spread
-                    for warning in self._ensembles.divergence(time, line, analyses[line["run"]], spread, observed):
-                        logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), line["run"], warning)
-
-    def _states(
-        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis], truth: FloatArray
-    ) -> Iterator[dict[str, Any]]:
-        """Records of the runs with one state, in a campaign with ensembles."""
-        for run in self._runs:
-            for stage in ("background", "analysis") if run.name in analyses else ("forecast",):
-                rows = images.rows(stage, run.name)
-                if run.ensemble is None and rows is not None:
-                    labels = {"cycle": cycle, "time": images.time.isoformat(), "run": run.name, "stage": stage}
-                    yield self._ensembles.of_state(rows, truth, labels)
 
     # ------------------------------------------------------------------ scores
 
@@ -487,14 +452,6 @@ class Recorder:
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
             "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
         )
-
-
-def _reported(observation: ImageObservation | None) -> float | None:
-    """Root mean square of the errors that an observation reports where it is used; None if it reports none."""
-    if observation is None or observation.error_std is None:
-        return None
-    known = observation.error_std[observation.is_used & np.isfinite(observation.error_std)]
-    return float(np.sqrt(np.mean(known**2))) if known.size else None
 
 
 def _layer_line(run: str, layer: Mapping[str, Any]) -> str:

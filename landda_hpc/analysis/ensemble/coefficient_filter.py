@@ -26,7 +26,7 @@ from dataclasses import replace
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
-from landda_hpc.analysis.ensemble.errors import EnsembleErrors
+from landda_hpc.analysis.ensemble.errors import EnsembleErrors, LearnsErrors
 from landda_hpc.analysis.ensemble.inflation import Inflation
 from landda_hpc.analysis.ensemble.protocol import EnsembleAnalysis, EnsemblePair, Members, spread_image
 from landda_hpc.analysis.ensemble.shrinkage import shrunk_variance
@@ -42,7 +42,7 @@ _SUPPORT = 1e-3
 """Variance of white errors, relative to the largest, below which a coefficient has no support on land."""
 
 
-class CoefficientFilter:
+class CoefficientFilter(LearnsErrors):
     """Ensemble Kalman filter with a background covariance that is diagonal in coefficient space.
 
     Parameters
@@ -176,18 +176,6 @@ class CoefficientFilter:
         weights = groups.sums(variance)
         means: list[float] = _ratio(groups.by_scale(weights * values), groups.by_scale(weights)).tolist()
         return means
-
-    def applied(self, increment: FloatArray) -> None:
-        """See ``HearsIncrements.applied``, of the mean."""
-        self._errors.applied(increment)
-
-    def state(self) -> dict[str, FloatArray]:
-        """See ``MethodMemory.state``."""
-        return self._errors.state()
-
-    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """See ``MethodMemory.restore``."""
-        self._errors.restore(arrays)
 
 
 def _with_innovation(pair: ImagePair, innovation: FloatArray) -> ImagePair:

@@ -110,6 +110,24 @@ class EnsembleErrors:
         self._learning.estimator.restore(arrays)
 
 
+class LearnsErrors:
+    """Base of filters with ``EnsembleErrors``, which are their memory and learn from increments of the mean."""
+
+    _errors: EnsembleErrors
+
+    def applied(self, increment: FloatArray) -> None:
+        """See ``HearsIncrements.applied``, of the mean."""
+        self._errors.applied(increment)
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return self._errors.state()
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        self._errors.restore(arrays)
+
+
 def _mean_std(model: ErrorModel, pair: ImagePair) -> dict[str, float | list[float]]:
     """Root-mean-square of the standard deviation of the observation errors over the observed cells."""
     variance = model.standard_deviation(pair.observed)[pair.observed] ** 2

@@ -19,13 +19,12 @@ Hunt, Kostelich, Szunyogh (2007), Physica D, 230, 112-126; Gaspari and Cohn (199
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from landda_hpc.analysis.ensemble.errors import EnsembleErrors, ErrorsNow
+from landda_hpc.analysis.ensemble.errors import EnsembleErrors, ErrorsNow, LearnsErrors
 from landda_hpc.analysis.ensemble.inflation import Inflation
 from landda_hpc.analysis.ensemble.layers import layer_slopes
 from landda_hpc.analysis.ensemble.protocol import (
@@ -63,7 +62,7 @@ def gaspari_cohn(distance: FloatArray) -> FloatArray:
     return np.where(r <= 1.0, near, np.where(r < 2.0, np.maximum(far, 0.0), 0.0))
 
 
-class _GridFilter:
+class _GridFilter(LearnsErrors):
     """What both filters share: errors, inflation of all cells by one factor, the record.
 
     Parameters
@@ -112,18 +111,6 @@ class _GridFilter:
         diagnostics = now.diagnostics | {"inflation": factor}
         warnings = self._errors.warning(now.diagnostics)
         return EnsembleAnalysis(Analysis(image, spread_image(pair), diagnostics, warnings=warnings), layers=increments)
-
-    def applied(self, increment: FloatArray) -> None:
-        """See ``HearsIncrements.applied``, of the mean."""
-        self._errors.applied(increment)
-
-    def state(self) -> dict[str, FloatArray]:
-        """See ``MethodMemory.state``."""
-        return self._errors.state()
-
-    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """See ``MethodMemory.restore``."""
-        self._errors.restore(arrays)
 
 
 class Letkf(_GridFilter):
