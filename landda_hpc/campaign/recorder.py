@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 
@@ -42,6 +42,9 @@ from landda_hpc.water_ledger import LEDGER_ACCOUNTS
 logger = logging.getLogger(__name__)
 step_log = logging.getLogger("landda_hpc.steps")
 
+
+_RECENT: Final = 400
+"""Cycles whose innovations are compared with the assumed errors."""
 
 Stage = Literal["background", "analysis"]
 
@@ -201,6 +204,7 @@ class Recorder:
                     "bytes_sent_max": max(bytes_sent),
                     "bytes_sent_total": sum(bytes_sent),
                     "peak_memory_mb_max": max(peak_mb),
+                    "bytes_kept": self._inventory.n_bytes,
                 }
             ],
         )
@@ -305,12 +309,12 @@ class Recorder:
         return self._by_scale(run, self._image(background), after, observation.values)
 
     def _warn_of_errors(self, n_runs: int) -> None:
-        """After the first analyses of a job compare the innovations so far with the errors that the runs assume."""
+        """After the first analyses of a job compare the last innovations with the errors that the runs assume."""
         self._n_analysed += bool(n_runs)
         if n_runs and self._n_analysed == WARNS_AFTER:
             settings, domain = self._settings, self._domain
             context = MethodContext(domain.grid, SerialCommunicator(), settings.seed, settings.data_root)
-            records = self._folder.read_records("cycles")
+            records = self._folder.last_records("cycles", _RECENT)
             for warning in implausible_errors(records, settings.runs, context, domain.is_soil):
                 logger.warning("%s", warning)
 

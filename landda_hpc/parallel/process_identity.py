@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +13,15 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE: Final = Path("/proc/self/ns/pid")
 _JOB_IDS: Final = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 """Environment variables in which batch systems name the job; for messages alone."""
+_JOB_ENDS: Final = ("LANDDA_JOB_END", "SLURM_JOB_END_TIME")
+"""Environment variables with the end of the job's wall time, seconds since 1970."""
+
+
+def job_ends() -> str:
+    """End of the wall time of this process's batch job, ISO 8601, UTC; empty if the environment does not contain it."""
+    found = (os.environ.get(name, "") for name in _JOB_ENDS)
+    second = next((int(text) for text in found if text.isdigit()), None)
+    return "" if second is None else datetime.fromtimestamp(second, UTC).isoformat()
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,13 @@ import numpy as np
 from landda_hpc.config import parse_json, read_resolved
 from landda_hpc.errors import StorageError
 from landda_hpc.io.atomic import require_space, storage_errors, write_bytes, write_text
+from landda_hpc.parallel.process_identity import job_ends
 from landda_hpc.storage import folder_owner
 from landda_hpc.storage.folder_claim import has_begun, is_marked, lay_out, make_subfolders, require_free
 from landda_hpc.storage.folder_contents import LOCK, remove_left_temporaries
 from landda_hpc.storage.folder_lock import Claim, FolderLock
 from landda_hpc.storage.folder_marker import Marker, read_marker, write_marker
+from landda_hpc.storage.record_lines import cut, cycle_of, end_of_cycle, last_lines
 from landda_hpc.storage.status import Standing, State, Status, parse_status
 
 __all__ = ["RECORD_NAMES", "CampaignFolder", "Claim", "RecordName", "Standing", "State", "Status"]
@@ -61,7 +63,7 @@ class CampaignFolder:
     config_file : the resolved configuration.
     survey_file, referee_survey_file : lists of the observations available at the start, also of the referee; missing if
         they are not needed.
-    status_file : the state of the campaign.
+    status_file, log_file : the state of the campaign; its log, of rank 0.
     checkpoints, restart, images, figures : folders of the checkpoints, restart sets, CF images and pictures.
     feedback : folder of the feedback files; made with the first file.
     """
@@ -70,7 +72,7 @@ class CampaignFolder:
         self.path = path
         self.config_file, self.survey_file = path / "config.yaml", path / "observations.json"
         self.referee_survey_file = path / "referee.json"
-        self.status_file = path / "status.json"
+        self.status_file, self.log_file = path / "status.json", path / "landda.log"
         self.checkpoints, self.restart = path / "checkpoints", path / "restart"
         self.images, self.figures, self.feedback = path / "images", path / "figures", path / "feedback"
         self._lock = FolderLock(path / LOCK)
@@ -190,7 +192,7 @@ class CampaignFolder:
         self.unlock()
 
     def write_status(self, status: Status) -> None:
-        """Replace status.json atomically; pid, host and time of writing are filled in.
+        """Replace status.json atomically; pid, host, time of writing and end of the job are filled in.
 
         Raises
         ------
@@ -201,6 +203,7 @@ class CampaignFolder:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "job_ends": job_ends(),
         }
         write_text(self.status_file, json.dumps(content, indent=1) + "\n")
 
@@ -288,32 +291,31 @@ class CampaignFolder:
         path = self.records_file(name)
         return [record for record, _ in _whole_records(path)]
 
+    def last_records(self, name: RecordName, n_cycles: int) -> list[dict[str, Any]]:
+        """Records of the last cycles of a file, oldest first; the time does not depend on the length of the file.
+
+        Raises
+        ------
+        StorageError : the file cannot be read, or one of these lines is damaged.
+        """
+        path = self.records_file(name)
+        last = last_lines(path, 1, n_lines=1)
+        return [parse_json(line) for line in last_lines(path, cycle_of(last[0]) - n_cycles + 1)] if last else []
+
     def truncate_records(self, name: RecordName, last_cycle: int) -> int:
-        """Keep the records of cycles up to ``last_cycle``; return the number of removed lines. Atomic.
+        """Keep the records of cycles up to ``last_cycle``; return the number of removed lines.
 
         Used at a resume, which computes later cycles again. An incomplete last line is also removed.
         """
-        path = self.records_file(name)
-        if not path.is_file():
-            return 0
-        with storage_errors(path, "reading"):
-            n_lines = len(path.read_bytes().splitlines())
-        kept = [line for record, line in _whole_records(path) if record["cycle"] <= last_cycle]
-        dropped = n_lines - len(kept)
-        if dropped:
-            write_bytes(path, b"".join(kept))
-            logger.info("%s: dropped %d lines after cycle %d", path.name, dropped, last_cycle)
-        return dropped
+        return self.cut_records(name, end_of_cycle(self.records_file(name), last_cycle))
 
-    def cut_records(self, name: RecordName, n_bytes: int) -> None:
-        """Keep only the first bytes of a file of records, as given by a checkpoint's inventory. Atomic."""
+    def cut_records(self, name: RecordName, n_bytes: int) -> int:
+        """Keep only the first bytes of a file of records; return the number of removed lines."""
         path = self.records_file(name)
-        if path.is_file() and path.stat().st_size > n_bytes:
-            with storage_errors(path, "reading"):
-                content = path.read_bytes()
-            write_bytes(path, content[:n_bytes])
-            n_lines = len(content[n_bytes:].splitlines())
-            logger.info("%s: dropped %d lines of cycles after the checkpoint", path.name, n_lines)
+        removed = cut(path, n_bytes) if path.is_file() else 0
+        if removed:
+            logger.info("%s: dropped %d lines of cycles after the checkpoint", path.name, removed)
+        return removed
 
 
 def _line(path: Path, record: Mapping[str, Any]) -> str:

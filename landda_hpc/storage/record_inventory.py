@@ -109,6 +109,8 @@ class Inventory:
     def __init__(self, folder: Path, gaps: Iterable[str] = ()) -> None:
         self._folder = folder
         self.gaps = list(gaps)
+        self.n_bytes = 0
+        """Size of the records so far, without the series files of days that have not ended."""
         self.lines: dict[str, Lines] = {}
         self._files: dict[str, FileMark] = {}
         self._days: dict[str, tuple[date, DayMark]] = {}
@@ -117,11 +119,14 @@ class Inventory:
         """Record lines of a cycle that were appended to ``<name>.jsonl``."""
         if content:
             self.lines.setdefault(name, Lines()).add(cycle, content)
+            self.n_bytes += len(content)
 
     def wrote(self, path: Path, cycle: int) -> None:
         """Record a file of a cycle that is complete and will not change. StorageError if it cannot be read back."""
         with storage_errors(path, "reading back"):
-            self._files[self._relative(path)] = FileMark(cycle, path.stat().st_size, hash_file(path))
+            mark = FileMark(cycle, path.stat().st_size, hash_file(path))
+        self._files[self._relative(path)] = mark
+        self.n_bytes += mark.n_bytes
 
     def wrote_day(self, path: Path, day: date, mark: DayMark) -> None:
         """Record a series file to which a time was added."""
@@ -156,7 +161,7 @@ class Inventory:
     def from_plain(cls, folder: Path, plain: Mapping[str, Any]) -> Self:
         """Restore the inventory of ``to_plain``; the files of JSON lines must end where it ends.
 
-        Timings are read from their file, because those of the checkpoint's own cycle are recorded after the checkpoint.
+        Timings of the checkpoint's own cycle are recorded after the checkpoint and are added from their file.
 
         Raises
         ------
@@ -176,7 +181,8 @@ class Inventory:
         for name, of_lines in inventory.lines.items():
             if name != TIMINGS:
                 of_lines.state.update(_content(folder / f"{name}.jsonl")[: of_lines.n_bytes])
-        inventory.count_lines(TIMINGS)
+        inventory.n_bytes = sum(part.n_bytes for part in (*inventory.lines.values(), *inventory._files.values()))
+        inventory.count_lines(TIMINGS, known=plain["lines"].get(TIMINGS, {}).get("blake2b", ""))
         return inventory
 
     @classmethod
@@ -209,11 +215,19 @@ class Inventory:
                     inventory.wrote_day(path, day, DayMark(cycle_of(max(slices)), len(slices), day_digest(slices)))
         return inventory
 
-    def count_lines(self, name: str) -> None:
-        """Record the lines that ``<name>.jsonl`` contains now."""
-        self.lines.pop(name, None)
-        path = self._folder / f"{name}.jsonl"
-        for line in _content(path).splitlines(keepends=True) if path.is_file() else ():
+    def count_lines(self, name: str, known: str = "") -> None:
+        """Record the lines that ``<name>.jsonl`` contains now.
+
+        Parameters
+        ----------
+        known : hash of the lines recorded so far; if the file begins with them, only the later ones are parsed.
+        """
+        path, lines = self._folder / f"{name}.jsonl", self.lines.pop(name, Lines())
+        content = _content(path) if path.is_file() else b""
+        lines.state.update(content[: lines.n_bytes])
+        if lines.n_bytes and lines.state.hexdigest() == known:
+            self.lines[name], content = lines, content[lines.n_bytes :]
+        for line in content.splitlines(keepends=True):
             self.appended(name, int(parse_json(line)["cycle"]), line)
 
     def _relative(self, path: Path) -> str:

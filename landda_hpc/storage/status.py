@@ -34,6 +34,7 @@ class Status:
     last_checkpoint : file name of the newest finished checkpoint, or None.
     message : description of the campaign's end.
     pid, host, written : of rank 0 when the status was written; filled in by ``write_status``.
+    job_ends : end of the batch job's wall time, ISO 8601, UTC; empty if unknown; filled in as well.
     """
 
     state: State
@@ -46,6 +47,7 @@ class Status:
     pid: int = 0
     host: str = ""
     written: str = ""
+    job_ends: str = ""
 
 
 def parse_status(plain: object) -> Status:

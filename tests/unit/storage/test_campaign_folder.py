@@ -182,7 +182,8 @@ def test_a_damaged_line_in_the_middle_is_named(folder: CampaignFolder) -> None:
     file = folder.records_file("cycles")
     file.write_bytes(file.read_bytes().replace(b'{"cycle": 2}', b'{"cyc\x00e": 2}'))
     with pytest.raises(StorageError, match=r"cycles\.jsonl: line 2 is damaged"):
-        folder.truncate_records("cycles", 3)
+        folder.read_records("cycles")
+    assert folder.truncate_records("cycles", 2) == 2  # of the lines up to a checkpoint the inventory decides
 
 
 def test_full_disk_leaves_whole_records(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
