@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from landda_hpc.campaign.monitoring import byte_size, duration
 from landda_hpc.campaign.trial import Trial
 from landda_hpc.config import CampaignConfig, CheckpointConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
@@ -163,17 +164,18 @@ def estimate(found: Needs, sizes: Sizes, why_not: str = "") -> dict[str, str]:
     ----------
     why_not : why nothing was measured, if so.
     """
-    of = f" ({', '.join(f'{kind} {_size(size)}' for kind, size in found.parts.items())})"
+    of = f" ({', '.join(f'{kind} {byte_size(size)}' for kind, size in found.parts.items())})"
     is_measured = found.core_seconds is not None
     source = "measured in three cycles" if is_measured else "estimated from sizes, to within a factor of two"
     words = {
         "ranks": f"any number; with {sizes.n_ranks}, at most {sizes.fullest} tiles per rank; images on {sizes.n_roots}",
         "memory": f"about {found.memory / 1e9:.2f} GB per rank with {sizes.n_ranks} "
         f"rank{'' if sizes.n_ranks == 1 else 's'}, {source}",
-        "disk": f"about {_size(found.disk)}{of}; {_size(found.written_beside)} more during the writing of a checkpoint",
+        "disk": f"about {byte_size(found.disk)}{of}; {byte_size(found.written_beside)} more during the writing of a "
+        "checkpoint",
     }
     if found.core_seconds is not None:
-        words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
+        words["time"] = f"about {duration(found.core_seconds)} of one core here, without the report"
     elif why_not:
         words["time"] = f"not measured: {why_not}"
     return words
@@ -208,20 +210,6 @@ def _figure_bytes(runs: Sequence[Run], with_analysis: int, without: int) -> floa
     assimilating = sum(1 for run in runs if run.assimilates)
     analysed, forecasts = min(2, with_analysis), min(1, without)
     return assimilating * (analysed * _MAP_WITH_ANALYSIS + forecasts * _MAP_OF_FORECAST) + 3 * _CURVES
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
 
 
 _SERIES_SHARE = 0.5

@@ -94,7 +94,7 @@ def start_campaign(
     overwrite : remove an earlier campaign of the same folder first.
     observer : is called with every background (``landda study regress`` collects its differences in this way).
     stop : checked during the spin-up.
-    on_folder : called on rank 0 with the folder as soon as it exists (the log moves there).
+    on_folder : called on every rank with the folder as soon as it exists (the log moves there).
     claim : rule for claiming the folder if another job may hold it.
 
     Raises
@@ -111,7 +111,7 @@ def start_campaign(
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite, claim=claim)
     with _unlocking_on_error(folder), _shown_as_running(folder, config.time, world):
-        if on_folder is not None and world.rank == 0:
+        if on_folder is not None:
             on_folder(folder)
         _describe(config.name, config.time, domain, source, mode, world)
         setup = model_setup(config, domain)
@@ -161,7 +161,7 @@ def resume_campaign(
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {}, asked)
             hash_at_start = identity(folder.config_file)
-        if on_folder is not None and world.rank == 0:
+        if on_folder is not None:
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
@@ -231,7 +231,7 @@ def open_finished(
                 folder.lock(claim)
                 config = _config_if_finished(folder, overrides or {}, accept_gaps=accept_gaps)
     config = world.broadcast(config)
-    if config is not None and on_folder is not None and world.rank == 0:
+    if config is not None and on_folder is not None:
         on_folder(folder)
     return None if config is None else (folder, config)
 

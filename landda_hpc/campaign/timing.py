@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from landda_hpc.parallel.communicator import Communicator
+
+rank_log = logging.getLogger("landda_hpc.rank")
+"""Logger of one line per cycle on every rank, in its own file if requested (--rank-logs)."""
 
 STEPS = ("forecast", "aggregate", "observe", "analyse", "distribute", "checkpoint", "diagnostics")
 
@@ -32,6 +36,7 @@ class StepClock:
     def collect(self, world: Communicator) -> dict[str, dict[str, float]]:
         """Seconds per step since the last call, over ranks: max, mean, and CPU mean. Collective."""
         mine = np.array([[self._wall[s], self._cpu[s]] for s in STEPS])
+        rank_log.info("%s", ", ".join(f"{s} {self._wall[s]:.3f} s (CPU {self._cpu[s]:.3f})" for s in STEPS))
         self._wall = dict.fromkeys(STEPS, 0.0)
         self._cpu = dict.fromkeys(STEPS, 0.0)
         everyone = np.array(world.all_gather(mine))

@@ -25,6 +25,7 @@ from landda_hpc.commands import (
     digest,
     errors,
     init,
+    job,
     memory,
     observations,
     plot,
@@ -74,7 +75,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
-for module in (init, check, run, resume, status, score, plot, errors, digest, schema, warm_up):
+for module in (init, check, run, resume, status, job, score, plot, errors, digest, schema, warm_up):
     app.command(name=name_of(module))(module.command)
 app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 

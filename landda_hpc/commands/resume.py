@@ -5,6 +5,7 @@ from __future__ import annotations
 from landda_hpc.commands.console.options import (
     AcceptGapsOption,
     CampaignDir,
+    RankLogsOption,
     SetOption,
     TakeOverOption,
     VerboseOption,
@@ -19,6 +20,7 @@ def command(
     accept_gaps: AcceptGapsOption = False,
     wait: WaitOption = 0.0,
     take_over: TakeOverOption = False,
+    rank_logs: RankLogsOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Resume a campaign that was stopped or killed, on any number of ranks.
@@ -32,6 +34,6 @@ def command(
     from landda_hpc.commands.console.session import campaign_session
     from landda_hpc.storage.campaign_folder import Claim
 
-    with campaign_session(verbose) as session:
+    with campaign_session(verbose, rank_logs=rank_logs) as session:
         session.resume(folder, parse_overrides(overrides), accept_gaps=accept_gaps, claim=Claim(wait, take_over))
         session.run()

@@ -9,6 +9,7 @@ import typer
 
 from landda_hpc.commands.console.options import (
     ConfigFile,
+    RankLogsOption,
     SetOption,
     TakeOverOption,
     VerboseOption,
@@ -32,6 +33,7 @@ def command(
     ] = False,
     wait: WaitOption = 0.0,
     take_over: TakeOverOption = False,
+    rank_logs: RankLogsOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Run a campaign: model, observations, analyses, checkpoints, scores, figures.
@@ -43,6 +45,6 @@ def command(
     from landda_hpc.commands.console.session import campaign_session
     from landda_hpc.storage.campaign_folder import Claim
 
-    with campaign_session(verbose) as session:
+    with campaign_session(verbose, rank_logs=rank_logs) as session:
         session.start(file, output, parse_overrides(overrides), overwrite, claim=Claim(wait, take_over))
         session.run()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,9 +14,13 @@ from rich.table import Table
 from landda_hpc.commands.console.options import CampaignDir
 
 if TYPE_CHECKING:
+    from landda_hpc.campaign.monitoring import Outlook
     from landda_hpc.campaign.timetable import Timetable
     from landda_hpc.storage.report_state import ReportState
     from landda_hpc.storage.status import Standing
+
+_SHOWN: int = 5
+"""Number of warnings that are shown."""
 
 
 def command(
@@ -22,8 +29,8 @@ def command(
         bool,
         typer.Option(
             "--state",
-            help="Print the state in one word or two, for scripts: not begun, running, stopped, finished, failed "
-            "(killed) or unknown.",
+            help="Print the state in one word or two, for scripts; each such option prints a line: not begun, running, "
+            "stopped, finished, failed (killed) or unknown.",
         ),
     ] = False,
     report_only: Annotated[
@@ -35,17 +42,26 @@ def command(
             "complete (for scripts).",
         ),
     ] = False,
+    saved_only: Annotated[
+        bool,
+        typer.Option("--saved", help="Print what a resume would find, in a few words, which change if more is saved."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object; times are UTC, sizes bytes.")
+    ] = False,
     with_seconds: Annotated[
         bool,
         typer.Option("--seconds", help="Also print computing time by step, communication and memory."),
     ] = False,
 ) -> None:
-    """Show the state of a campaign: cycle, last checkpoint, and how to resume it.
+    """Show the state of a campaign, its speed and expected end, disk space, innovations, warnings; how to resume it.
 
-    Nothing is written, and a running job is not disturbed. 'Not begun' means that there is no checkpoint yet.
+    Nothing is written, and a running job is not disturbed. The command works on every machine that sees the folder, and
+    its time does not depend on the length of the campaign. 'Not begun' means that there is no checkpoint yet.
     'Unknown' means that the job runs on another machine, and that its last heartbeat is neither recent nor old enough
     to decide whether it is alive.
     """
+    from landda_hpc.campaign.monitoring import outlook, saved_so_far
     from landda_hpc.campaign.timetable import timetable
     from landda_hpc.config import read_resolved
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -54,18 +70,23 @@ def command(
 
     campaign = CampaignFolder.open(folder)
     state = campaign.standing()
-    if state_only:
-        typer.echo(state)
-        return
     report = report_step(campaign.path, is_held=campaign.is_locked) if state == "finished" else "none"
-    if report_only:
-        typer.echo(report)
+    words = [word for word, wanted in ((str(state), state_only), (report, report_only)) if wanted]
+    words += [saved_so_far(campaign)] * saved_only
+    if words:
+        typer.echo("\n".join(words))
         return
     if not campaign.config_file.is_file():
         typer.echo(f"{folder}: not begun; a start was interrupted. Start again with: landda resume {folder}")
         return
     config = read_resolved(campaign.config_file)
     status = campaign.read_status()
+    seen = outlook(campaign, config.time, config.checkpoint, status, runs=state == "running")
+    if as_json:
+        known = {"state": state, "report": report, "saved": saved_so_far(campaign), "owner": campaign.owner()}
+        facts: dict[str, Any] = {**({} if status is None else asdict(status)), **known, **asdict(seen)}
+        typer.echo(json.dumps(facts, default=datetime.isoformat, indent=1))
+        return
     table = Table(show_header=False, title=f"campaign {config.name}")
     table.add_row("state", _describe(state, campaign.owner()))
     if status is not None:
@@ -76,11 +97,42 @@ def command(
     if state == "finished":
         table.add_row("report", _describe_report(report, read_report_state(campaign.path)))
     table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")
-    Console().print(table)
+    for key, value in _outlook_rows(seen):
+        table.add_row(key, value)
+    Console(soft_wrap=True).print(table)
+    if seen.warnings:
+        typer.echo(f"Warnings, the last {min(_SHOWN, len(seen.warnings))} of {campaign.log_file}:")
+    for warning in seen.warnings[-_SHOWN:]:
+        typer.echo(f"  {warning}")
     if with_seconds:
         _print_seconds(timetable(campaign.read_records("seconds"), config.time.cycle_hours))
     if state in ("stopped", "failed", "not begun") or report in ("pending", "interrupted", "failed"):
         typer.echo(f"Resume with: landda resume {folder}")
+
+
+def _outlook_rows(seen: Outlook) -> list[tuple[str, str]]:
+    """Rows of the table; what is unknown has none."""
+    from landda_hpc.campaign.monitoring import byte_size, duration
+
+    rows = []
+    if seen.days_per_hour is not None:
+        rows.append(("speed", f"{seen.days_per_hour:.3g} simulated days per hour"))
+    if seen.left_s:
+        ends = f", until {seen.ends:%Y-%m-%d %H:%M} UTC" if seen.ends else ""
+        rows.append(("cycles left", f"{duration(seen.left_s)} of computing{ends}"))
+    if seen.job_left_s is not None:
+        rows.append(("wall time left", duration(max(0.0, seen.job_left_s))))
+    needed = "" if not seen.disk_needed else f"; about {byte_size(seen.disk_needed)} needed to the end"
+    lacks = " (too little)" if seen.disk_needed is not None and seen.disk_needed > seen.disk_free else ""
+    rows.append(("disk", f"{byte_size(seen.disk_free)} free{needed}{lacks}"))
+    for last in seen.innovations:
+        values = ((last.innovation_mean, "O-B mean", "+.4f"), (last.innovation_std, "std", ".4f"))
+        text = ", ".join(f"{name} {value:{form}}" for value, name, form in values if value is not None)
+        after = "" if last.residual_std is None else f", O-A std {last.residual_std:.4f}"
+        rows.append(
+            (f"O-B of {last.run}", f"{last.time[:16]}: {last.n_observations} observations, {text}{after} m3 m-3")
+        )
+    return rows
 
 
 def _describe(state: Standing, owner: str) -> str:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import logging
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ from landda_hpc.compiled_code.folders import Folders, find_folders, mark_as_used
 from landda_hpc.compiled_code.sources import sources_key
 
 _LOG: Final = logging.getLogger(__name__)
+_PROGRESS_S: Final = 10.0
+"""Seconds between two lines about the progress of the compilation."""
 _HASH_BYTES: Final = 32
 _dump: Callable[[object], bytes] = serialize.dumps
 _load: Callable[[bytes], Any] = serialize.loads
@@ -53,6 +56,7 @@ class KernelCache:
     _warned = False
     _cleaned = False
     n_compiled = 0
+    spoke_at: float | None = None
     """Number of loops that this process has compiled instead of loading them."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -97,6 +101,7 @@ class KernelCache:
             if found is not None:
                 mark_as_used(folder)
                 return found
+        _show_progress()
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -160,6 +165,18 @@ def _write(path: Path, key: str, payload: Any) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _show_progress() -> None:
+    """Before a loop is compiled: a line in the log at first, then every few seconds."""
+    now = time.monotonic()
+    if KernelCache.spoke_at is None:
+        _LOG.info("compiling loops, once per installation and kind of CPU ('landda warm-up' does it beforehand)")
+    elif now - KernelCache.spoke_at < _PROGRESS_S:
+        return
+    else:
+        _LOG.info("compiling loops: %d so far", KernelCache.n_compiled)
+    KernelCache.spoke_at = now
 
 
 def _warn_once(refused: tuple[str, ...]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from landda_hpc.regridding.regrid import Regridder
 
 logger = logging.getLogger(__name__)
+
+_PROGRESS_S: Final = 10.0
+"""Seconds between two lines about the progress of a survey."""
 
 MAX_PROBES = 5
 """Number of files that are read before a run to check the product against the configuration."""
@@ -79,8 +83,12 @@ class ProductSource:
         """Look for the data; see ``ObservationSource.survey``. Data found by the first survey are not late."""
         found: list[tuple[datetime, str]] = []
         missing: list[tuple[datetime, str]] = []
+        spoke_at = monotonic()
         with self._dataset.listing():
-            for time in times:
+            for n, time in enumerate(times):
+                if monotonic() - spoke_at > _PROGRESS_S:
+                    logger.info("%s: searched %d of %d times", self.label, n, len(times))
+                    spoke_at = monotonic()
                 chosen = self._available(time)
                 if self._config.late == "use" or time not in self._surveyed:
                     self._surveyed[time] = tuple(chosen)

@@ -1,7 +1,7 @@
 """Stop requests from outside: SIGUSR1 (wall time is near), SIGTERM (the job is being ended), Ctrl-C.
 
 SIGUSR1 is the one to send: Open MPI's mpirun forwards it, but answers SIGTERM and Ctrl-C by killing the ranks a second
-after it has signalled them (``jobs/README.md``).
+after it has signalled them (``docs/cluster.md``).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _LABEL: Final = r"\d{4}-\d{3}-\d{5}"
 _OURS: Final = re.compile(
     "|".join(
         (
-            r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles|ensembles)\.jsonl|landda\.log|(?:observations|referee)\.json",
+            r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles|ensembles)\.jsonl|landda(?:\.rank\d+)?\.log|(?:observations|referee)\.json",
             r"spinup\.h5|summary\.md|observations\.md|scores\.csv|scores\.nc|report\.json",
             r"checkpoints/checkpoint_\d{6,}_\d{8}T\d{4}\.h5",
             rf"restart/{_LABEL}/[^/]+/(?:manifest\.json|[^/]+_restart_[^/]+\.nc)",

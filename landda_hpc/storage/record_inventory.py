@@ -181,7 +181,8 @@ class Inventory:
         for name, of_lines in inventory.lines.items():
             if name != TIMINGS:
                 of_lines.state.update(_content(folder / f"{name}.jsonl")[: of_lines.n_bytes])
-        inventory.n_bytes = sum(part.n_bytes for part in (*inventory.lines.values(), *inventory._files.values()))
+        inventory.n_bytes = sum(lines.n_bytes for lines in inventory.lines.values())
+        inventory.n_bytes += sum(mark.n_bytes for mark in inventory._files.values())
         inventory.count_lines(TIMINGS, known=plain["lines"].get(TIMINGS, {}).get("blake2b", ""))
         return inventory
 

@@ -91,7 +91,7 @@ def is_zombie(pid: int) -> bool:
 
 
 def leg(output: Path, file: Path, *, begins: bool) -> tuple[str, ...]:
-    """What the job script starts (jobs/run.slurm)."""
+    """What the job script starts (``landda job``)."""
     if (output / "config.yaml").is_file() and not begins:
         return ("resume", output.name)
     return ("run", str(file), "--output", output.name, "--overwrite")

@@ -117,7 +117,7 @@ def test_a_signal_to_mpirun_reaches_all_ranks(landda: Landda, reference: Mapping
 def test_sigterm_to_mpirun_costs_at_most_the_cycles_since_the_last_checkpoint(
     landda: Landda, reference: Mapping[str, Any]
 ) -> None:
-    """As jobs/README.md says: mpirun answers SIGTERM by killing the ranks, in time for a checkpoint or not."""
+    """As docs/cluster.md says: mpirun answers SIGTERM by killing the ranks, in time for a checkpoint or not."""
     output = landda.folder / "out"
     process = landda.popen(2, "run", landda.write(), "--output", "out")
     wait_for_cycle(output, 2, process.poll)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,31 +12,45 @@ from rich.logging import RichHandler
 STEPS = "landda_hpc.steps"
 """Logger of the lines per step and cycle; they go to the campaign's log file, and to the screen with --verbose."""
 
+RANK = "landda_hpc.rank"
+"""Logger of the lines per cycle of each rank; they go to its own file alone (--rank-logs)."""
+
+_STAMP = "%Y-%m-%dT%H:%M:%S"
+
 
 def configure(rank: int, size: int, verbose: bool = False) -> None:
-    """Rank 0 logs at INFO to stderr (DEBUG if verbose); every other rank at WARNING, prefixed with its rank."""
-    handler = RichHandler(
-        console=Console(stderr=True, soft_wrap=True),
-        show_path=False,
-        markup=False,
-        rich_tracebacks=False,
-        log_time_format="%H:%M:%S",
-    )
+    """Rank 0 logs at INFO to stderr (DEBUG if verbose); every other rank at WARNING, prefixed with its rank.
+
+    On a terminal messages are wrapped to its width; elsewhere each is one line with date, time and level.
+    """
+    prefix = f"rank {rank}/{size} " if rank else ""
+    if sys.stderr.isatty():
+        handler: logging.Handler = RichHandler(
+            console=Console(stderr=True),
+            show_path=False,
+            markup=False,
+            rich_tracebacks=False,
+            log_time_format="%H:%M:%S",
+        )
+        handler.setFormatter(logging.Formatter(prefix + "%(message)s"))
+    else:
+        handler = logging.StreamHandler()  # one line per message: a file has no width
+        handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {prefix}%(message)s", _STAMP))
     if not verbose:
         handler.addFilter(lambda record: record.name != STEPS)
-    prefix = f"rank {rank}/{size} " if rank else ""
-    handler.setFormatter(logging.Formatter(prefix + "%(message)s"))
     handler.setLevel(logging.WARNING if rank else (logging.DEBUG if verbose else logging.INFO))
     root = logging.getLogger("landda_hpc")
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     root.propagate = False
+    logging.getLogger(RANK).propagate = False
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").handlers[:] = [handler]
 
 
-def also_to_file(path: Path) -> None:
-    """Append the project's log to a file (rank 0)."""
+def also_to_file(path: Path, *names: str) -> None:
+    """Append the project's log, or that of some loggers, to a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"))
-    logging.getLogger("landda_hpc").addHandler(handler)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", _STAMP))
+    for name in names or ("landda_hpc",):
+        logging.getLogger(name).addHandler(handler)

@@ -54,6 +54,10 @@ TakeOverOption = Annotated[
     ),
 ]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more lines of the log.")]
+RankLogsOption = Annotated[
+    bool,
+    typer.Option("--rank-logs", help="Also write a log of every rank, with its seconds per step: landda.rank*.log."),
+]
 FirstTime = Annotated[datetime | None, typer.Option(help="First time, UTC.")]
 LastTime = Annotated[datetime | None, typer.Option(help="Last time, UTC.")]
 ModelImages = Annotated[

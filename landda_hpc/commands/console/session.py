@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 class CampaignSession:
     """One campaign on all ranks, from the command line."""
 
-    def __init__(self, world: Communicator) -> None:
-        self._world = world
+    def __init__(self, world: Communicator, *, rank_logs: bool = False) -> None:
+        self._world, self._rank_logs = world, rank_logs
         self._stop = StopRequest()
         self._stop.listen()
         self._campaign: Campaign | None = None
@@ -124,16 +124,21 @@ class CampaignSession:
             Console().print(text, highlight=False, soft_wrap=True)
 
     def _begin_log(self, folder: CampaignFolder) -> None:
-        logs.also_to_file(folder.path / "landda.log")
+        if self._rank_logs:
+            file = folder.path / f"landda.rank{self._world.rank:05d}.log"
+            logs.also_to_file(file, "landda_hpc", logs.RANK)
+        if self._world.rank > 0:
+            return
+        logs.also_to_file(folder.log_file)
         logger.info("%d ranks, %s", self._world.size, mpi_library() if self._world.size > 1 else "no MPI")
 
 
 @contextmanager
-def campaign_session(verbose: bool) -> Iterator[CampaignSession]:
+def campaign_session(verbose: bool, *, rank_logs: bool = False) -> Iterator[CampaignSession]:
     """Start MPI, configure the log, and release the campaign's folder at the end."""
     world = launch()
     logs.configure(world.rank, world.size, verbose)
-    session = CampaignSession(world)
+    session = CampaignSession(world, rank_logs=rank_logs)
     try:
         yield session
     finally:
