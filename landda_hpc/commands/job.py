@@ -136,4 +136,4 @@ def command(
 
         typer.echo(f"Submitted: {', '.join(submit_job(job))}")
     else:
-        typer.echo(f"Submit it with: {'sbatch' if scheduler is _Scheduler.slurm else 'qsub'} {path}")
+        typer.echo(f"Submit it with: {job.submission}")

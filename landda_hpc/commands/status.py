@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from landda_hpc.storage.report_state import ReportState
     from landda_hpc.storage.status import Standing
 
-_SHOWN: int = 5
+_SHOWN: Final = 5
 """Number of warnings that are shown."""
+_TIMED: Final = 400
+"""Cycles from which computing times are averaged."""
 
 
 def command(
@@ -105,7 +107,7 @@ def command(
     for warning in seen.warnings[-_SHOWN:]:
         typer.echo(f"  {warning}")
     if with_seconds:
-        _print_seconds(timetable(campaign.read_records("seconds"), config.time.cycle_hours))
+        _print_seconds(timetable(campaign.last_records("seconds", _TIMED), config.time.cycle_hours))
     if state in ("stopped", "failed", "not begun") or report in ("pending", "interrupted", "failed"):
         typer.echo(f"Resume with: landda resume {folder}")
 

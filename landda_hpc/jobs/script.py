@@ -71,6 +71,16 @@ class Job:
             return "srun --mpi=pmix --cpu-bind=cores"
         return f"mpirun -np {self.nodes * self.ranks_per_node} --hostfile $PBS_NODEFILE --bind-to core"
 
+    @property
+    def submission(self) -> str:
+        """Command that submits the script; without job arrays under PBS, whose parts nothing can depend on."""
+        script = shlex.quote(str(self.script))
+        if self.scheduler == "slurm":
+            return f"sbatch {script}"
+        if len(self.variants) == 1:
+            return f"qsub {script}"
+        return f"for i in $(seq {len(self.variants)}); do qsub -v LANDDA_INDEX=$i {script}; done"
+
     def options(self) -> list[str]:
         """Options of sbatch or qsub, one per line of the script; without those of an array."""
         n, ranks, walltime = self.nodes, self.ranks_per_node, clock(self.walltime_s)
@@ -101,13 +111,14 @@ def render(job: Job) -> str:
         lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,  # noqa: S701 - shell, quoted with shlex
     )  # fmt: skip
     slurm, options, n = job.scheduler == "slurm", job.options(), len(job.variants)
-    if n > 1:
-        options.append(f"--array=1-{n}" if slurm else f"-J 1-{n}")
+    if n > 1 and slurm:
+        options.append(f"--array=1-{n}")
     what = f"Campaign {job.name}" if n == 1 else f"{n} campaigns {job.name}"
     return environment.get_template("job.sh.j2").render(
         title=f"{what} on {job.nodes} x {job.ranks_per_node} ranks under {'Slurm' if slurm else 'PBS'}.",
         version=__version__,
         command=job.command,
+        submission=job.submission,
         slurm=slurm,
         chain=job.chain,
         margin_s=job.margin_s,
@@ -128,9 +139,7 @@ def render(job: Job) -> str:
         nodes=job.nodes,
         ranks_per_node=job.ranks_per_node,
         launcher=job.chosen_launcher,
-        log=shlex.quote(str(job.script.with_suffix("")))
-        + ("-${PBS_ARRAY_INDEX:-$LANDDA_INDEX}" if n > 1 else "")
-        + ".log",
+        log=shlex.quote(str(job.script.with_suffix(""))) + ('-"$LANDDA_INDEX"' if n > 1 else "") + ".log",
     )
 
 
