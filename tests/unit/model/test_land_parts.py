@@ -163,6 +163,37 @@ def test_diffusion_follows_the_step_response_of_a_half_space():
     np.testing.assert_allclose(tile.temperature[N_SNOW:], expected, atol=0.25)
 
 
+@pytest.mark.parametrize(("conductivity", "capacity"), [(0.25, 1.3e6), (0.6, 1.6e6), (1.2, 2.4e6)])
+def test_the_surface_follows_a_daily_flux_as_that_of_a_half_space(conductivity, capacity):
+    """F sin(w t) gives F / sqrt(w k c) sin(w t - pi / 4); a whole top layer would be 10 % and 20 minutes off."""
+    tile = heat_column(conductivity, capacity, 280.0)
+    tile.thickness[N_SNOW:] = SOIL_DZ
+    tile.conductivity[N_SNOW:] = conductivity
+    flux, frequency, step, n = 100.0, 2.0 * math.pi / 86400.0, 1800.0, 48
+    surface = np.zeros(30 * n)
+    for k in range(surface.size):
+        tile.heat_capacity[N_SNOW] = capacity * SOIL_DZ[0]
+        heat.conductances(N_SNOW, False, tile)
+        heat.diffuse(N_SNOW, step, flux * math.sin(frequency * (k + 0.5) * step), 0.0, tile)
+        tile.temperature = tile.new_temperature
+        surface[k] = tile.temperature[N_SNOW]
+    time = step * np.arange(29 * n + 1, 30 * n + 1)
+    wave = 2.0 / n * np.sum(surface[-n:] * np.exp(-1j * frequency * time))
+    assert abs(wave) == pytest.approx(flux / math.sqrt(frequency * conductivity * capacity), rel=0.01)
+    assert np.angle(wave) == pytest.approx(-0.75 * math.pi, abs=2.0 * math.pi / 24.0 / 20.0)
+
+
+def test_thin_snow_warms_with_the_thin_top_of_the_soil_and_stirred_water_as_a_whole():
+    tile = heat_column(1.0, 2.0e6, 270.0)
+    tile.conductivity[N_SNOW:] = 1.0
+    tile.snow_mass, whole = 0.5, tile.heat_capacity[N_SNOW]
+    heat.conductances(N_SNOW, False, tile)
+    assert tile.heat_capacity[N_SNOW] == pytest.approx(0.474 * (whole + 0.5 * HEAT_ICE), rel=1e-3)
+    tile.heat_capacity[N_SNOW], tile.snow_mass = whole, 0.0
+    heat.conductances(N_SNOW, True, tile)
+    assert tile.heat_capacity[N_SNOW] == whole
+
+
 def test_freezing_front_follows_neumanns_solution(make_tiles):
     """Water layers cooled from above: front at 2 lambda sqrt(kappa t) of the two-phase Stefan problem."""
     tile = empty_tile()
@@ -177,7 +208,7 @@ def test_freezing_front_follows_neumanns_solution(make_tiles):
     step, n = 1800.0, 48 * 40
     for _ in range(n):
         heat.water_thermal(False, tile)
-        heat.conductances(N_SNOW, tile)
+        heat.conductances(N_SNOW, False, tile)
         tile.heat_capacity[N_SNOW] = HEAT_WATER * tile.liquid[N_SNOW] + HEAT_ICE * tile.ice[N_SNOW]
         slope = -tile.conductivity[N_SNOW] / SOIL_Z[0]
         heat.diffuse(N_SNOW, step, slope * (tile.temperature[N_SNOW] - cold), slope, tile)

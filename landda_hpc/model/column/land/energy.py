@@ -67,7 +67,7 @@ def thermal_properties(kind: int, top: int, column: Record, tile: Record) -> Non
         soil_thermal(kind != _WETLAND, column, tile)
     if top < N_SNOW:
         snow_thermal(top, tile)
-    conductances(top, tile)
+    conductances(top, kind == _LAKE, tile)
 
 
 @compiled()

@@ -2,8 +2,8 @@
 
 Soil conductivity follows Johansen (1975) in the form of Farouki (1981): the Kersten number interpolates between dry
 and saturated values. Snow conductivity follows Jordan (1991). Diffusion is Crank-Nicolson between layers and implicit
-in the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6); the effective top layer of snow is thinner
-(C_a = 0.34), so that it follows the surface temperature.
+in the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6); the effective top layer is thinner (C_a = 0.34), so
+that it follows the surface temperature.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from landda_hpc.constants import (
     N_SNOW,
     N_SOIL,
     RHO_ICE,
+    SOIL_DZ,
     SOIL_Z,
     SOIL_ZI,
     T_FREEZE,
@@ -28,6 +29,7 @@ from landda_hpc.model.column.hydraulics import supercooled
 from landda_hpc.model.column.land.records import N_SLOT, Record
 
 SURFACE_SHARE: Final = 0.34  # C_a
+SOIL_SHARE: Final = float(0.5 * (SOIL_Z[0] + SURFACE_SHARE * SOIL_Z[1]) / SOIL_DZ[0])  # of the top layer's capacity
 EXPLICIT: Final = 0.5  # weight of the old temperatures in conduction
 LOG_WATER: Final = math.log(CONDUCTIVITY_WATER)  # ln of conductivity, W m-1 K-1
 LOG_ICE: Final = math.log(2.29)
@@ -95,11 +97,10 @@ def snow_thermal(top: int, tile: Record) -> None:
 
 
 @compiled()
-def conductances(top: int, tile: Record) -> None:
+def conductances(top: int, stirred: bool, tile: Record) -> None:
     """Compute the conductance between layers and the effective heat capacity of the top layer.
 
-    Snow too thin for its own layer adds its capacity to the soil below. Without snow layers the whole top layer of the
-    soil counts; CLM and CoLM make it thinner there, too.
+    Snow too thin for its own layer adds its capacity to the layer below. The whole top layer of stirred water counts.
     """
     for k in range(top, N_SLOT - 1):
         # From the node of layer k to the interface, and from there to the next node, m.
@@ -112,8 +113,11 @@ def conductances(top: int, tile: Record) -> None:
         node = 0.5 * tile.thickness[top]
         next_node = tile.thickness[top] + (0.5 * tile.thickness[top + 1] if top + 1 < N_SNOW else SOIL_Z[0])
         tile.heat_capacity[top] *= min(1.0, 0.5 * (node + SURFACE_SHARE * next_node) / tile.thickness[top])
-    elif tile.snow_mass > 0.0:
+        return
+    if tile.snow_mass > 0.0:
         tile.heat_capacity[top] += HEAT_ICE * tile.snow_mass
+    if not stirred:
+        tile.heat_capacity[top] *= SOIL_SHARE
 
 
 @compiled()
