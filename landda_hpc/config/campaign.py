@@ -174,15 +174,12 @@ class CampaignConfig(Section):
             problems.append(f"runs: {_some(twice)} names a run and a member: give the run another name")
         for run in self.runs:
             given = run.ensemble or run.perturbation
-            if given is not None and not self.model.runs_here:
-                for key, value in (("forcing", given.forcing), ("parameters", any(given.parameters.sigmas.values()))):
-                    if value:
-                        keys = "ensemble" if run.ensemble is not None else "perturbation"
-                        problems.append(
-                            f"run '{run.name}': {keys}.{key} perturbs the embedded model only; with CoLM perturb "
-                            f"rain (log_rain_sigma) and initial soil water (wetness_sigma)"
-                            + (" and set forcing: null" if key == "forcing" else "")
-                        )
+            if given is not None and not self.model.runs_here and any(given.parameters.sigmas.values()):
+                keys = "ensemble" if run.ensemble is not None else "perturbation"
+                problems.append(
+                    f"run '{run.name}': {keys}.parameters perturbs the embedded model only; with CoLM perturb the "
+                    f"weather (forcing, log_rain_sigma) and initial soil water (wetness_sigma)"
+                )
             if run.ensemble is not None and run.perturbation is not None:
                 problems.append(f"run '{run.name}': give either 'ensemble' or 'perturbation', not both")
         return problems

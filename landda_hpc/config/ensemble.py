@@ -48,6 +48,11 @@ class ForcingPerturbationConfig(Section):
     longwave_air_temperature: Correlation = Field(0.4, description="correlation of the two perturbations")
 
     @property
+    def perturbed(self) -> tuple[str, ...]:
+        """Variables of ``PERTURBED`` whose standard deviation is not zero."""
+        return tuple(name for name in PERTURBED if getattr(self, f"{name}_std") > 0.0)
+
+    @property
     def correlations(self) -> FloatArray:
         """Correlation matrix of the perturbations, (4, 4), in the order of ``PERTURBED``."""
         matrix = np.eye(len(PERTURBED))
@@ -108,6 +113,11 @@ class PerturbationConfig(Perturbations):
 
     member: Count = Field(1, description="number of the member; each has its own random fields")
     forcing: ForcingPerturbationConfig | None = Field(None, description="perturbed weather; default none")
+
+    @property
+    def changes_weather(self) -> bool:
+        """Whether the member's weather differs from that of an unperturbed run."""
+        return self.log_rain_sigma > 0.0 or (self.forcing is not None and bool(self.forcing.perturbed))
 
 
 class EnsembleConfig(Perturbations):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time as clock
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from landda_hpc.formats.colm.names import state_name, time_label
 from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
 from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
+from landda_hpc.instances.case_checks import time_step
 from landda_hpc.instances.colm_case import read_forcing
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
 from landda_hpc.instances.instance import Instance, by_run
@@ -30,9 +31,10 @@ from landda_hpc.instances.model_setup import ModelSetup
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
-from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, perturb_rain
+from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, WeatherChange, perturb_forcing
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from landda_hpc.model.colm.write_back import WRITTEN
+from landda_hpc.model.forcing.perturbed import ForcingPerturbations
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -171,7 +173,7 @@ class ColmModels:
             for instance in self._mine_to_start(instances):
                 self._runs[instance.name].clear_work()
                 self._runs[instance.name].remove_later(time)
-                if self._forcing.is_changed and self._log_rain_sigma(instance) == 0.0:
+                if self._forcing.is_changed and not self._changes_weather(instance):
                     self._write_forcing(instance)
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
@@ -219,7 +221,7 @@ class ColmModels:
 
     def _run_folder(self, instance: Instance) -> RunFolder:
         namelist, path = self._case.namelist, self._root / instance.name
-        if self._log_rain_sigma(instance) > 0.0 or self._forcing.is_changed:
+        if self._changes_weather(instance) or self._forcing.is_changed:
             namelist = namelist.with_values({"DEF_forcing_namelist": str(path / FORCING_NAME)})
         return RunFolder(path, self._case.case, namelist, self._case.tiles.n_patch)
 
@@ -276,16 +278,30 @@ class ColmModels:
                     self._runs[instance.name].adopt(self._runs[donors[instance.name]], time)
         if self._world.rank == 0:
             for name, donor in donors.items():
-                apart = any(i.name == name and self._log_rain_sigma(i) > 0.0 for i in instances)
-                both = "" if apart else " Its rain is not perturbed (log_rain_sigma = 0), so that both stay equal."
+                apart = any(i.name == name and self._changes_weather(i) for i in instances)
+                both = "" if apart else " Its weather is not perturbed (forcing, log_rain_sigma): both stay equal."
                 logger.warning("member %s continues from the state of %s: %s%s", name, donor, every[name], both)
 
     # ------------------------------------------------------------------ perturbations
 
-    def _log_rain_sigma(self, instance: Instance) -> float:
+    def _changes_weather(self, instance: Instance) -> bool:
         if instance.run is None:
-            return self._setup.twin.log_rain_sigma if self._setup.twin else 0.0
-        return instance.perturbation.log_rain_sigma if instance.perturbation else 0.0
+            return self._setup.twin is not None and self._setup.twin.log_rain_sigma > 0.0
+        return instance.perturbation is not None and instance.perturbation.changes_weather
+
+    def _weather_change(self, instance: Instance) -> WeatherChange:
+        """How a run's weather differs from that of the case. Local."""
+        grid, seed, perturbation = self._domain.grid, self._setup.seed, instance.perturbation
+        if perturbation is None:
+            assert self._setup.twin is not None, "only members and the nature run have changed weather"
+            sigma = self._setup.twin.log_rain_sigma
+            return WeatherChange(grid, np.exp(sigma * self._nature_field("rain") - 0.5 * sigma**2))
+        rain, drawn = None, None
+        if perturbation.log_rain_sigma > 0.0:
+            rain = member_rain_factor(perturbation, grid, seed)
+        if perturbation.forcing is not None:
+            drawn = ForcingPerturbations(perturbation.forcing, grid, seed, perturbation.member)
+        return WeatherChange(grid, rain, drawn)
 
     def _nature_field(self, name: str) -> FloatArray:
         assert self._setup.twin is not None, "there is a nature run"
@@ -293,18 +309,13 @@ class ColmModels:
 
     def _write_forcing(self, instance: Instance) -> None:
         """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""
-        sigma, perturbation = self._log_rain_sigma(instance), instance.perturbation
         forcing, folder = self._forcing.namelist, self._runs[instance.name].path
-        if sigma == 0.0:
+        if not self._changes_weather(instance):
             if self._forcing.is_changed:
                 write_bytes(folder / FORCING_NAME, forcing.content)
             return
-        if perturbation is not None:
-            factor = member_rain_factor(perturbation, self._domain.grid, self._setup.seed)
-        else:
-            factor = np.exp(sigma * self._nature_field("rain") - 0.5 * sigma**2)
-        period = (self._setup.time.start, self._setup.time.end)
-        perturb_rain(forcing, self._domain.grid, factor, folder, period)
+        period, step = (self._setup.time.start, self._setup.time.end), timedelta(seconds=time_step(self._case.namelist))
+        perturb_forcing(forcing, self._weather_change(instance), folder, period, step)
 
     def _perturb_state(self, instance: Instance) -> None:
         """Add a run's perturbation to its initial soil water, within the bounds of an analysis. Local."""
@@ -328,7 +339,7 @@ class ColmModels:
 def replacements(instances: Sequence[Instance], failed: Mapping[str, str]) -> dict[str, str]:
     """The member whose state each failed member takes: the next one of its ensemble that did not fail. Local.
 
-    The members then separate again if their rain differs.
+    The members then separate again if their weather differs.
 
     Raises
     ------

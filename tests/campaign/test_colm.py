@@ -332,26 +332,35 @@ def test_a_resume_from_far_back_keeps_what_its_windows_start_from(tmp_path: Path
 
 @pytest.mark.verify
 def test_members_are_perturbed_by_their_number(tmp_path: Path, synthetic: Path) -> None:
-    ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4, "forcing": None}
+    ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4, "forcing": {"precipitation_std": 0.0}}
     runs = [{"method": "control", "name": "free", "ensemble": ensemble}]
     times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"}
     config = parse_config(raw_config(synthetic, runs=runs, time=times, model=still()))
     assert run_campaign(config, tmp_path / "out").finished
     out = tmp_path / "out" / "models"
     assert sorted(p.name for p in out.iterdir()) == ["free_001", "free_002", "free_003", "nature"]
-    water, rain = [], []
+
+    def read(folder: Path, name: str, file: str = "TPHWL/f.TPQWL.") -> np.ndarray:
+        with netCDF4.Dataset(folder / "forcing" / f"{file}2010-06.nc") as found:
+            return np.asarray(found[name][:16], dtype=np.float64)  # of two days; later records are never read
+
+    water, factors, warming = [], [], []
+    case = {"rain": read(synthetic, "PRECTmms", "Precip/f.Prec."), "sun": read(synthetic, "FSDS", "Solar/f.Solr.")}
+    rains, shines = case["rain"] > 0.0, case["sun"] > 100.0
     for number in (1, 2, 3):
         run = out / f"free_{number:03d}"
         block = sorted((run / "restart" / "2010-152-21600").iterdir())[0]
         with netCDF4.Dataset(block) as file:
             water.append(np.asarray(file["wliq_soisno"][:]))
-        with netCDF4.Dataset(run / "forcing" / "Precip" / "f.Prec.2010-06.nc") as file:
-            rain.append(np.asarray(file["PRECTmms"][:]))
-        assert (run / "forcing" / "Solar" / "f.Solr.2010-06.nc").is_symlink()
-    assert not np.array_equal(water[0], water[1]) and not np.array_equal(water[1], water[2])
-    with netCDF4.Dataset(synthetic / "forcing" / "Precip" / "f.Prec.2010-06.nc") as file:
-        case = np.asarray(file["PRECTmms"][:])
-    factors = np.array([(r.sum(axis=0) / case.sum(axis=0)).mean() for r in rain])
+        factors.append((read(run, "PRECTmms", "Precip/f.Prec.")[rains] / case["rain"][rains]).mean())
+        light = np.log(read(run, "FSDS", "Solar/f.Solr.")[shines] / case["sun"][shines])
+        warming.append(read(run, "TBOT") - read(synthetic, "TBOT"))
+        longwave = read(run, "FLDS") - read(synthetic, "FLDS")
+        assert 0.01 < light.std() < 1.0 and 0.1 < warming[-1].std() < 3.0 and 2.0 < longwave.std() < 60.0
+        assert np.array_equal(read(run, "QBOT"), read(synthetic, "QBOT"))
+        assert (run / "forcing" / "Solar" / "f.Solr.2010-05.nc").is_symlink()
+    for drawn in (water, warming):
+        assert not np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[1], drawn[2])
     assert (np.abs(np.log(factors)) > 1e-3).all() and len(set(factors)) == 3 and (np.abs(np.log(factors)) < 2.0).all()
 
 

@@ -8,6 +8,7 @@ needs it. The years stated in the namelist do not prevent this: outside these ye
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,9 @@ _NAMES_OF_VARIABLES: Final[dict[str, tuple[str, ...]]] = {
 """Suffixes of file names by variable, after ``_UNDERSCORES``."""
 
 _MOST_VARIABLES: Final = 8
+
+_DAYS_TO_MARCH: Final = 59
+"""Days before March in a year without 29 February."""
 
 DEFAULTS: Final = {
     "dtime": (21600, 21600, 21600, 21600, 0, 21600, 21600, 21600),
@@ -106,7 +110,7 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
         return [f"forcing namelist '{forcing.source}': DEF_dir_forcing = '{root}' does not exist."]
     missing = []
     for number in range(1, _MOST_VARIABLES + 1):
-        names = _file_names(forcing, dataset, number, begin, end, step)
+        names = [name for name, _ in variable_files(forcing, number, begin, end, step)]
         missing += [name for name in names if not exists(Path(f"{root}/{name}")) and name not in missing]
     if not missing:
         return []
@@ -119,16 +123,24 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
     return [problem]
 
 
-def _file_names(
-    forcing: Namelist, dataset: str, number: int, begin: datetime, end: datetime, step: timedelta
-) -> list[str]:
-    """Files of one variable in a period, in order of time; empty if it has none or their names are unknown."""
-    get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
-    name, prefix = get["vname"], get["fprefix"]
-    dtime, offset = (DEFAULTS[key][number - 1] if get[key] is None else get[key] for key in ("dtime", "offset"))
-    if not isinstance(name, str) or not isinstance(prefix, str) or name.strip() == "NULL":
-        return []
-    if not isinstance(dtime, int | float) or not isinstance(offset, int | float) or dtime <= 0:
+def variable_files(
+    forcing: Namelist, number: int, begin: datetime, end: datetime, step: timedelta
+) -> list[tuple[str, datetime]]:
+    """Files of one variable that the model opens in a period, below DEF_dir_forcing, in order of time. Local.
+
+    Parameters
+    ----------
+    number : of the variable, from 1, as in ``DEF_forcing%vname``.
+    begin, end, step : period, UTC, and the model's time step.
+
+    Returns
+    -------
+    Each file's name and the beginning of the year or month that it covers, UTC. Empty if the variable has no files, or
+    the file names of the data set are not known.
+    """
+    name, prefix = (forcing.element(f"DEF_forcing%{key}", number) for key in ("vname", "fprefix"))
+    dataset, interval = forcing.text_value("DEF_forcing%dataset") or "", record_interval(forcing, number)
+    if not isinstance(name, str) or not isinstance(prefix, str) or name.strip() == "NULL" or interval is None:
         return []
     if dataset in _NAMES_OF_VARIABLES:
         pattern = _UNDERSCORES + _NAMES_OF_VARIABLES[dataset][number - 1]
@@ -136,10 +148,48 @@ def _file_names(
         pattern = _NAMES[dataset]
     else:
         return []
-    first, last = _months_of_records(forcing, begin, end, step, timedelta(seconds=dtime), timedelta(seconds=offset))
+    first, last = _months_of_records(forcing, begin, end, step, *interval)
+    by_year = forcing.text_value("DEF_forcing%groupby") == "year"
     months = [divmod(n, 12) for n in range(12 * first[0] + first[1] - 1, 12 * last[0] + last[1])]
-    files = [pattern.format(prefix=prefix.strip(), year=year, month=month + 1) for year, month in months]
+    files = [
+        (
+            pattern.format(prefix=prefix.strip(), year=year, month=month + 1),
+            datetime(year, 1 if by_year else month + 1, 1),
+        )
+        for year, month in months
+    ]
     return list(dict.fromkeys(files))
+
+
+def record_interval(forcing: Namelist, number: int) -> tuple[timedelta, timedelta] | None:
+    """Time between a variable's records, and offset of the first one in a file; None if it has none. Local."""
+    dtime, offset = (forcing.element(f"DEF_forcing%{key}", number) for key in ("dtime", "offset"))
+    dtime, offset = (
+        DEFAULTS[key][number - 1] if value is None else value for key, value in (("dtime", dtime), ("offset", offset))
+    )
+    if not isinstance(dtime, int | float) or not isinstance(offset, int | float) or dtime <= 0:
+        return None
+    return timedelta(seconds=dtime), timedelta(seconds=offset)
+
+
+def record_time(forcing: Namelist, interval: tuple[timedelta, timedelta], begin: datetime, record: int) -> datetime:
+    """Valid time that the model gives to a record of a file. Local.
+
+    Parameters
+    ----------
+    interval : of the variable (``record_interval``).
+    begin : beginning of the year or month that the file covers.
+    record : from 0.
+
+    Notes
+    -----
+    Files of a year without 29 February (``DEF_forcing%leapyear = .false.``) are shifted by one day after it.
+    """
+    time = begin + interval[1] + record * interval[0]
+    by_year = forcing.text_value("DEF_forcing%groupby") == "year"
+    if by_year and forcing.logical("DEF_forcing%leapyear") is False and isleap(begin.year):
+        return time + timedelta(days=time - begin >= timedelta(days=_DAYS_TO_MARCH))
+    return time
 
 
 def _months_of_records(

@@ -41,6 +41,10 @@ class ForcingPerturbations:
     grid : the model grid.
     seed, member : key the random numbers.
 
+    Attributes
+    ----------
+    names : variables of ``PERTURBED`` whose standard deviation is not zero.
+
     Notes
     -----
     A perturbation is constant for three hours and depends on the valid time alone.
@@ -50,6 +54,7 @@ class ForcingPerturbations:
         spectrum = gaussian_spectrum(config.length_km)
         steps = config.correlation_hours * timedelta(hours=1) / STEP
         self._factor = np.linalg.cholesky(config.correlations)
+        self.names = config.perturbed
         self._std = np.array([getattr(config, f"{name}_std") for name in PERTURBED])
         self._fields = [
             AutoregressiveField(grid, spectrum, steps, seed, "forcing perturbation", member, number)

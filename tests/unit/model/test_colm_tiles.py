@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 
-import netCDF4
 import numpy as np
 import pytest
 
 from landda_hpc.constants import SOIL_DZ
-from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import find_case
 from landda_hpc.formats.colm.restart import read_constants
 from landda_hpc.grid import regular_grid
 from landda_hpc.image.distribute import distribute
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
-from landda_hpc.model.colm.namelist import Namelist
-from landda_hpc.model.colm.perturbed_forcing import perturb_rain
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles, surrounded
 from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment
@@ -165,75 +162,3 @@ def test_the_embedded_model_takes_the_cases_soil(tiles: CaseTiles) -> None:
     inside = (own.porsl[soil] > 0.3) & (own.porsl[soil] < 0.85)
     assert np.allclose((moved.porsl[soil] - own.porsl[soil])[inside], -0.0126)
     assert np.allclose(moved.bsw[soil], np.clip(own.bsw[soil] * np.exp(0.1), 1.5, 20.0))
-
-
-def _forcing(folder: Path, names: list[str], **changes: str) -> Namelist:
-    (folder / "rain").mkdir(parents=True)
-    for name in names:
-        with netCDF4.Dataset(folder / "rain" / name, "w") as file:
-            file.createDimension("t", 2)
-            file.createDimension("y", 2)
-            file.createDimension("x", 2)
-            file.createVariable("lat", "f8", ("y",))[:] = [41.0, 40.0]
-            file.createVariable("lon", "f8", ("x",))[:] = [-245.0, -244.0]  # 115 and 116 degrees east
-            file.createVariable("P", "f4", ("t", "y", "x"))[:] = np.arange(8).reshape(2, 2, 2)
-    (folder / "sun.nc").touch()
-    text = (
-        f"&nl_colm_forcing\n DEF_dir_forcing = '{folder}'\n DEF_forcing%fprefix(4) = 'rain/P.'\n"
-        " DEF_forcing%vname = 'T' 'Q' 'p' 'P' 'NULL' 'W' 'S' 'L'\n DEF_forcing%latname = 'lat'\n"
-        " DEF_forcing%lonname = 'lon'\n/\n"
-    )
-    return Namelist(text, "nl_colm_forcing")
-
-
-def test_rain_is_multiplied_in_files_of_its_own(tmp_path: Path) -> None:
-    names = ["P.2010-05.nc", "P.2010-06.nc", "P.2010-07.nc", "P.2011-06.nc"]
-    forcing = _forcing(tmp_path / "weather", names)
-    grid = regular_grid(2, 2, south=39.5, north=41.5, west=114.5, east=116.5)
-    factor = np.array([[1.0, 2.0], [3.0, 4.0]])  # south to north, west to east
-    run = tmp_path / "run"
-    run.mkdir()
-    result = perturb_rain(forcing, grid, factor, run, (START, START + timedelta(days=3)))
-    again = Namelist(result.read_text(), "nl_colm_forcing")
-    assert again.text_value("DEF_dir_forcing") == str(run / "forcing")
-    written = sorted(p.name for p in (run / "forcing" / "rain").iterdir() if not p.is_symlink())
-    assert written == ["P.2010-05.nc", "P.2010-06.nc"]  # two days around the period
-    assert (run / "forcing" / "sun.nc").is_symlink()
-    with netCDF4.Dataset(run / "forcing" / "rain" / "P.2010-06.nc") as file:
-        assert np.array_equal(file["P"][0], [[0.0 * 3.0, 1.0 * 4.0], [2.0 * 1.0, 3.0 * 2.0]])
-    with netCDF4.Dataset(tmp_path / "weather" / "rain" / "P.2010-06.nc") as file:
-        assert np.array_equal(file["P"][0], [[0.0, 1.0], [2.0, 3.0]])
-
-
-@pytest.mark.parametrize("kind", ["f4", "i2"])
-def test_rain_outside_a_valid_range_is_multiplied_too(tmp_path: Path, kind: str) -> None:
-    """The library reads it as missing and would write fill values; packed numbers must fit their type."""
-    forcing = _forcing(tmp_path / "weather", ["P.2010-06.nc"])
-    path = tmp_path / "weather" / "rain" / "P.2010-06.nc"
-    with netCDF4.Dataset(path, "r+") as file:
-        rain = file.createVariable("R", kind, ("t", "y", "x"), fill_value=-9)
-        rain.setncatts({"scale_factor": np.float32(0.5), "valid_range": np.array([0, 2], kind)})
-        rain.set_auto_maskandscale(False)
-        rain[:] = np.arange(8).reshape(2, 2, 2)
-        rain[0, 0, 0] = -9
-    forcing = Namelist(forcing.text.replace("'P' 'NULL'", "'R' 'NULL'"), "nl_colm_forcing")
-    grid = regular_grid(2, 2, south=39.5, north=41.5, west=114.5, east=116.5)
-    run = tmp_path / "run"
-    run.mkdir()
-    perturb_rain(forcing, grid, np.array([[1.0, 2.0], [3.0, 4.0]]), run, (START, START))
-    with netCDF4.Dataset(run / "forcing" / "rain" / "P.2010-06.nc") as file:
-        file.set_auto_maskandscale(False)
-        assert file["R"][:].tolist() == [[[-9, 4], [2, 6]], [[12, 20], [6, 14]]]
-    if kind == "i2":
-        with pytest.raises(DataError, match="packed in int16, which cannot hold values"):
-            perturb_rain(forcing, grid, np.full((2, 2), 1e4), run, (START, START))
-
-
-def test_rain_that_is_not_there_is_told(tmp_path: Path) -> None:
-    forcing = _forcing(tmp_path / "weather", [])
-    grid = regular_grid(2, 2, south=39.5, north=41.5, west=114.5, east=116.5)
-    with pytest.raises(MissingFileError, match="no precipitation file"):
-        perturb_rain(forcing, grid, np.ones((2, 2)), tmp_path, (START, START))
-    with pytest.raises(DataError, match="has no DEF_forcing%fprefix"):
-        bare = Namelist(f"&nl_colm_forcing DEF_dir_forcing = '{tmp_path}' /", "nl_colm_forcing")
-        perturb_rain(bare, grid, np.ones((2, 2)), tmp_path, (START, START))
