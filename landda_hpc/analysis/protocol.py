@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 
 
@@ -25,6 +25,9 @@ class ImagePair:
         reports none. Only methods that use reported errors read it.
     referee : soil moisture of the referee, which is not assimilated, m3 m-3, same shape, NaN where missing; None
         without a referee at this time. Only methods that learn their errors read it.
+    stations, stations_std : soil moisture at stations, in the cells that have any, and standard deviation of its errors
+        as the mean of the cell, m3 m-3, same shape, NaN elsewhere; None without stations at this time. Only methods
+        that assimilate stations read them.
     """
 
     background: FloatArray
@@ -33,14 +36,17 @@ class ImagePair:
     time_key: str
     observation_std: FloatArray | None = None
     referee: FloatArray | None = None
+    stations: FloatArray | None = None
+    stations_std: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.background.shape, self.observation.shape, self.domain.shape}
-        shapes |= {image.shape for image in (self.observation_std, self.referee) if image is not None}
+        others = (self.observation_std, self.referee, self.stations, self.stations_std)
+        shapes |= {image.shape for image in others if image is not None}
         if len(shapes) > 1:
             raise ShapeError(
-                f"background {self.background.shape}, observation {self.observation.shape}, its errors, referee or "
-                f"domain {self.domain.shape} differ in shape; they must be on one grid."
+                f"background {self.background.shape}, observation {self.observation.shape}, its errors, referee, "
+                f"stations or domain {self.domain.shape} differ in shape; they must be on one grid."
             )
 
     @property
@@ -66,6 +72,8 @@ class Analysis:
     layers : analyses of the uppermost soil layers, from the top down, if these were analysed one by one; ``increment``
         is then their mean over the observed depth. Empty if the observed depth itself was analysed.
     warnings : sentences for the log, without the name of the run; rank 0 writes them.
+    regions : number of the region of coherent change of each cell, 0 outside, (n_lat, n_lon); None if the method
+        identifies none.
     """
 
     increment: FloatArray
@@ -73,6 +81,7 @@ class Analysis:
     diagnostics: dict[str, float | list[float]] = field(default_factory=dict)
     layers: tuple[Analysis, ...] = ()
     warnings: tuple[str, ...] = ()
+    regions: IntArray | None = None
 
     @property
     def parts(self) -> tuple[Analysis, ...]:

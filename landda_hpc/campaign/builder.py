@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from landda_hpc.analysis.ensemble.layers import LayerRegression
 from landda_hpc.analysis.ensemble.protocol import EnsembleMethod
@@ -33,7 +34,9 @@ from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper
 from landda_hpc.campaign.series_recorder import SeriesRecorder
 from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ConfigError
+from landda_hpc.evaluation.station_sources import AssimilatedSource
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
@@ -59,7 +62,7 @@ class Foundation:
     world : all ranks.
     folder : output folder; rank 0 writes in it.
     models, instances : how the model is computed; nature run and runs with their models and states.
-    source, referee : of the observations and of the referee, used on rank 0; None without a referee.
+    source, referee, stations : of the observations, the referee and the stations, used on rank 0; None without.
     header : of the campaign's checkpoints, with the values of its start.
     """
 
@@ -72,6 +75,7 @@ class Foundation:
     source: ObservationSource
     header: CheckpointHeader
     referee: ObservationSource | None = None
+    stations: AssimilatedSource | None = None
 
 
 def build_parts(
@@ -100,7 +104,10 @@ def build_parts(
             updates[run.name] = update
             if traffic.is_root and (remembering is not None or update.drift is not None):
                 memories[run.name] = RunMemory(remembering, update.drift)
-    observations, referee = _observations(base, memories), _referee(base, memories)
+    observations = _observations(base, memories)
+    referee = _further(base, memories, "referee")
+    withheld = None if base.stations is None else base.stations.withheld
+    stations = _further(base, memories, "stations", withheld)
     recorder = Recorder(RecordSettings.of(config), domain, folder, inventory) if world.rank == 0 else None
     settings = config.output.series
     series = (
@@ -132,10 +139,13 @@ def build_parts(
             memories,
         ),
         gathers_surface=any(
-            section.quality.needs_surface for section in (config.observations, config.referee) if section is not None
+            section.quality.needs_surface
+            for section in (config.observations, config.referee, config.stations)
+            if section is not None
         ),
         observations=observations,
         referee=referee,
+        stations=stations,
         recorder=recorder,
         series=series,
         observer=observer,
@@ -205,18 +215,22 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
     return PreparedObservations(base.source, processing, withholding, domain, config.verification.depths_m, names)
 
 
-def _referee(base: Foundation, memories: dict[str, MethodMemory]) -> ProcessedObservations | None:
-    """Processed observations of the referee, on rank 0; adds the memory of their checks to ``memories``. Collective."""
-    config, domain, referee = base.config, base.domain, None
+def _further(
+    base: Foundation,
+    memories: dict[str, MethodMemory],
+    section: Literal["referee", "stations"],
+    withheld: BoolArray | None = None,
+) -> ProcessedObservations | None:
+    """Processed observations of a section, on rank 0; adds the memory of their checks to ``memories``. Collective."""
+    config, domain, further = base.config, base.domain, None
+    asked, source = (config.referee, base.referee) if section == "referee" else (config.stations, base.stations)
     names = [run.name for run in config.runs]
-    with together(base.world, "preparing the processing of the referee"):
-        if base.world.rank == 0 and config.referee is not None and base.referee is not None:
-            processing = ObservationProcessing(
-                config.referee, names, domain, config.data_root, config.seed, section="referee"
-            )
+    with together(base.world, f"preparing the processing of the {section}"):
+        if base.world.rank == 0 and asked is not None and source is not None:
+            processing = ObservationProcessing(asked, names, domain, config.data_root, config.seed, section=section)
             memories |= processing.memories
-            referee = ProcessedObservations(base.referee, processing, domain, names)
-    return referee
+            further = ProcessedObservations(source, processing, domain, names, withheld)
+    return further
 
 
 def _schedule(base: Foundation) -> Schedule:

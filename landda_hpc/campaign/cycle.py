@@ -111,12 +111,14 @@ class Campaign:
             images.observation = self._observe(self.parts.observations, images, surface)
             if self._schedule.may_be_analysed(number):
                 images.referee = self._observe(self.parts.referee, images, surface)
+            images.stations = self._observe(self.parts.stations, images, surface)
         if self._is_analysed(number, images):
             for name, update in parts.updates.items():
                 if not update.assimilates:
                     continue
                 with clock("analyse"):
-                    found = update.analyse(images.rows_of(name), images.observation, end, images.referee)
+                    rows, others = images.rows_of(name), (images.referee, images.stations)
+                    found = update.analyse(rows, images.observation, end, *others)
                 with clock("distribute"):
                     ledger = update.distribute(self._by_run[name], found, parts.exchange)
                     images.put("analysis", name, parts.exchange.gather_means(self._by_run[name]))

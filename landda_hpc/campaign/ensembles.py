@@ -41,6 +41,7 @@ class EnsembleUpdate(Update):
         observation: ImageObservation | None,
         time: datetime,
         referee: ImageObservation | None = None,
+        stations: ImageObservation | None = None,
     ) -> Analysed | None:
         """See ``Update.analyse``; the increments are within the bounds of the cells and keep their mean."""
         if self.method is None or rows is None or rows.members is None or observation is None:
@@ -48,7 +49,7 @@ class EnsembleUpdate(Update):
         domain, members = self.domain, rows.members
         layers = np.stack([domain.columns.soil(member) for member in members.rows])
         pair = EnsemblePair(
-            mean=image_pair(domain, domain.columns.observed(rows.mean), observation, time, referee),
+            mean=image_pair(domain, domain.columns.observed(rows.mean), observation, time, referee, stations),
             cell=domain.cells.cell,
             observed=members.observed,
             owned=members.owned,

@@ -129,7 +129,12 @@ class ImageAnalysis(Protocol):
     """The analysis of a run from its cell means: of the observed depth, or of each of the uppermost layers."""
 
     def __call__(
-        self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: ImageObservation | None = None
+        self,
+        rows: FloatArray,
+        observation: ImageObservation,
+        time: datetime,
+        referee: ImageObservation | None = None,
+        stations: ImageObservation | None = None,
     ) -> Analysis:
         """Analyse cell means, (n_cells, n_columns). Collective over the root group."""
         ...
@@ -143,12 +148,16 @@ class AnalysisOfObservedDepth:
     domain: Domain
 
     def __call__(
-        self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: ImageObservation | None = None
+        self,
+        rows: FloatArray,
+        observation: ImageObservation,
+        time: datetime,
+        referee: ImageObservation | None = None,
+        stations: ImageObservation | None = None,
     ) -> Analysis:
         """See ``ImageAnalysis``."""
-        return self.method.analyse(
-            image_pair(self.domain, self.domain.columns.observed(rows), observation, time, referee)
-        )
+        background = self.domain.columns.observed(rows)
+        return self.method.analyse(image_pair(self.domain, background, observation, time, referee, stations))
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +174,7 @@ class AnalysisOfUpperLayers:
         observation: ImageObservation,
         time: datetime,
         referee: ImageObservation | None = None,  # noqa: ARG002 - of the observed depth, not of its layers
+        stations: ImageObservation | None = None,  # noqa: ARG002
     ) -> Analysis:
         """See ``ImageAnalysis``."""
         theta = self.domain.columns.soil(rows).T[: self.n_layers]
@@ -178,6 +188,7 @@ def image_pair(
     observation: ImageObservation,
     time: datetime,
     referee: ImageObservation | None = None,
+    stations: ImageObservation | None = None,
 ) -> ImagePair:
     """Background, from cell means of the observed depth (n_cells,), and observation as images. Local."""
     return ImagePair(
@@ -187,6 +198,8 @@ def image_pair(
         time_key=time.isoformat(),
         observation_std=observation.error_std,
         referee=None if referee is None else referee.values,
+        stations=None if stations is None else stations.values,
+        stations_std=None if stations is None else stations.error_std,
     )
 
 
@@ -257,13 +270,14 @@ class Update(ABC):
         observation: ImageObservation | None,
         time: datetime,
         referee: ImageObservation | None = None,
+        stations: ImageObservation | None = None,
     ) -> Analysed | None:
         """Analyse cell means, and learn the drift; None outside the root group. Collective over the root group.
 
         Parameters
         ----------
         rows : backgrounds; None on ranks that are not roots.
-        observation, referee : the same on every root; None on other ranks, or without one.
+        observation, referee, stations : the same on every root; None on other ranks, or without one.
         """
 
     @abstractmethod
@@ -310,11 +324,12 @@ class RunUpdate(Update):
         observation: ImageObservation | None,
         time: datetime,
         referee: ImageObservation | None = None,
+        stations: ImageObservation | None = None,
     ) -> Analysed | None:
         """See ``Update.analyse``."""
         if self.analysis is None or rows is None or observation is None:
             return None
-        analysis = self.analysis(rows.mean, observation, time, referee)
+        analysis = self.analysis(rows.mean, observation, time, referee, stations)
         self.learn_drift(analysis, observation, time)
         increments = [self.domain.cells.from_image(part.increment) for part in analysis.parts]
         return Analysed(analysis, np.stack(increments, axis=1))

@@ -10,7 +10,7 @@ import numpy as np
 
 from landda_hpc.campaign.observation_warnings import plausibility_warnings
 from landda_hpc.campaign.recorder import CycleImages
-from landda_hpc.config import Observations, Referee
+from landda_hpc.config import Observations, Referee, Stations
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
@@ -63,7 +63,7 @@ class ObservationProcessing:
 
     def __init__(
         self,
-        observations: Observations | Referee,
+        observations: Observations | Referee | Stations,
         runs: Sequence[str],
         domain: Domain,
         data_root: Path,
@@ -125,13 +125,14 @@ class ObservationProcessing:
 
 
 class ProcessedObservations:
-    """Processed observations of the cycles; those of a referee are used in this form.
+    """Processed observations of the cycles; those of a referee and of stations are used in this form.
 
     Implements ``parts.ObservationStep``.
 
     Parameters
     ----------
     source, processing, domain, runs : as ``PreparedObservations``.
+    withheld : cells whose values are not assimilated, (n_lat, n_lon); None: no cell.
 
     Notes
     -----
@@ -139,9 +140,14 @@ class ProcessedObservations:
     """
 
     def __init__(
-        self, source: ObservationSource, processing: ObservationProcessing, domain: Domain, runs: Sequence[str]
+        self,
+        source: ObservationSource,
+        processing: ObservationProcessing,
+        domain: Domain,
+        runs: Sequence[str],
+        withheld: BoolArray | None = None,
     ) -> None:
-        self.source, self._processing, self._runs = source, processing, runs
+        self.source, self._processing, self._runs, self._withheld = source, processing, runs, withheld
         self._cells, self._columns = domain.cells, domain.columns
 
     def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
@@ -151,7 +157,8 @@ class ProcessedObservations:
         observation = self.source.at(images.time, truth)
         if observation is None:
             return None
-        return self._processing(observation, self._is_frozen(images), surface, images.background)
+        processed = self._processing(observation, self._is_frozen(images), surface, images.background)
+        return processed if self._withheld is None else processed.reject(self._withheld, Flag.WITHHELD)
 
     def _is_frozen(self, images: CycleImages) -> BoolArray:
         """Cells with frozen soil in some run: one observation serves all runs, (n_lat, n_lon)."""
@@ -225,7 +232,11 @@ def _vegetation(domain: Domain) -> FloatArray:
 
 
 def find_unusable(
-    observations: Observations | Referee, grid: Grid, data_root: Path, seed: int, section: str = "observations"
+    observations: Observations | Referee | Stations,
+    grid: Grid,
+    data_root: Path,
+    seed: int,
+    section: str = "observations",
 ) -> list[str]:
     """Problems of the files that the processing reads, one line each; empty if they can be used. Local."""
     problems = []
@@ -243,12 +254,12 @@ def find_unusable(
     return problems
 
 
-def _error_sizes(observations: Observations | Referee, grid: Grid, data_root: Path) -> ErrorSizes:
-    added = observations.representativeness_std
+def _error_sizes(observations: Observations | Referee | Stations, grid: Grid, data_root: Path) -> ErrorSizes:
+    added = observations.added_std
     return ErrorSizes(observations.error_std, observations.errors, added, grid, data_root)
 
 
-def _bias(observations: Observations | Referee, grid: Grid, data_root: Path) -> BiasTreatment:
+def _bias(observations: Observations | Referee | Stations, grid: Grid, data_root: Path) -> BiasTreatment:
     wanted = observations.bias
     if wanted.kind == "none" or observations.kind == "stations":
         return Untreated()

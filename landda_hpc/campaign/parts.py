@@ -150,6 +150,7 @@ class CampaignParts:
     gathers_surface : a check of the observations needs ground temperature or snow.
     observations, recorder : on rank 0; None elsewhere.
     referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
+    stations : stations that are assimilated or withheld, on rank 0; None elsewhere and without any.
     series : soil water over time; None if it is not recorded.
     observer : is called with every background.
     """
@@ -167,6 +168,7 @@ class CampaignParts:
     gathers_surface: bool = False
     observations: ObservationStep | None = None
     referee: ObservationStep | None = None
+    stations: ObservationStep | None = None
     recorder: CycleRecorder | None = None
     series: WaterSeries | None = None
     observer: BackgroundObserver | None = None

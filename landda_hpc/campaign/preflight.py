@@ -15,6 +15,7 @@ from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.evaluation.referee import open_referee
+from landda_hpc.evaluation.station_sources import AssimilatedSource, open_stations
 from landda_hpc.grid import Grid
 from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.colm_case import CaseDomain
@@ -67,7 +68,11 @@ def find_problems(
     is_folder = embedded is not None and embedded.file_of("restart") is not None
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
-    for name, observed in (("observations", config.observations), ("referee", config.referee)):
+    for name, observed in (
+        ("observations", config.observations),
+        ("referee", config.referee),
+        ("stations", config.stations),
+    ):
         checks = () if observed is None else observed.quality.checks
         sections += [(check, f"{name}.quality.checks.{k}") for k, check in enumerate(checks)]
     if config.observations.withheld is not None:
@@ -83,6 +88,8 @@ def find_problems(
     problems += find_unusable(config.observations, grid, config.data_root, config.seed)
     if config.referee is not None:
         problems += find_unusable(config.referee, grid, config.data_root, config.seed, "referee")
+    if config.stations is not None:
+        problems += find_unusable(config.stations, grid, config.data_root, config.seed, "stations")
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)
@@ -112,7 +119,7 @@ def _problems_of_run(
     try:
         if run.slopes is not None and run.slopes.file is not None:
             read_regression(data_root / run.slopes.file, grid, depth_m)
-        if _files_of_section(run, ""):
+        if run.is_checked_by_building or _files_of_section(run, ""):
             make = make_method if run.ensemble is None else make_ensemble_method
             make(run, grid, SerialCommunicator(), seed, data_root)
     except LandDAError as error:
@@ -133,12 +140,15 @@ def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:
 
 def open_sources(
     config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
-) -> tuple[ObservationSource, ObservationSource | None]:
-    """The observations and the referee, surveyed on rank 0; for a resumed campaign those of its start. Collective."""
+) -> tuple[ObservationSource, ObservationSource | None, AssimilatedSource | None]:
+    """The observations, the referee and the stations, surveyed on rank 0; for a resumed campaign as at its start.
+
+    Collective.
+    """
     with together(world, "searching observations"):
         time, catalogue = config.time, Catalogue(config.catalogue, config.data_root)
         source = open_source(config.observations, catalogue, time, config.seed, domain.grid, domain.is_soil)
-        referee = None
+        referee, stations = None, None
         if world.rank == 0:
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
             survey = _survey(time, source, None if resumed is None else resumed.survey_file, begins, "observations")
@@ -149,6 +159,9 @@ def open_sources(
                 found = _survey(time, referee, file, begins, "referee")
                 of_referee = [f"referee: {problem}" for problem in found.problems]
                 logger.info("referee: %s", found.describe())
+            stations = open_stations(config.stations, catalogue, time, config.seed, config.observations.depth_m, domain)
+            if stations is not None:
+                logger.info("stations: %s", stations.survey(time.analyses).describe())
             # A campaign with a checkpoint no longer needs its initial state.
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
             problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
@@ -164,7 +177,7 @@ def open_sources(
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())
-    return source, referee
+    return source, referee, stations
 
 
 def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str) -> Survey:

@@ -27,13 +27,15 @@ from landda_hpc.observation.feedback import collect, feedback_name, write_feedba
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
-from landda_hpc.storage.image_files import Provenance, layer_innovation_name, member_image_name, write_image
+from landda_hpc.storage.image_files import REGIONS, Provenance, layer_innovation_name, member_image_name, write_image
 from landda_hpc.storage.record_inventory import Inventory
 from landda_hpc.verification.statistics.scores import score
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
+    ASSIMILATED_STATIONS,
     TRUTH,
     UNOBSERVED_TRUTH,
+    WITHHELD_STATIONS,
     ScoreRecord,
     headline,
 )
@@ -61,6 +63,7 @@ class CycleImages:
     members : members of the ensembles, by stage, 'background' or 'analysis', and run.
     observation : after quality control; None without one.
     referee : observation that is not assimilated but determines gains, after quality control; None without one.
+    stations : assimilated and withheld stations, after quality control; None without any.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
     """
 
@@ -70,6 +73,7 @@ class CycleImages:
     members: dict[tuple[Stage, str], MemberRows] = field(default_factory=dict)
     observation: ImageObservation | None = None
     referee: ImageObservation | None = None
+    stations: ImageObservation | None = None
     other_layers: dict[str, FloatArray] = field(default_factory=dict)
 
     def put(self, stage: Stage, name: str, rows: RunRows | None) -> None:
@@ -234,6 +238,10 @@ class Recorder:
                         unseen = np.where(seen, np.nan, self._columns.depth(truth, i))
                         mine = self._columns.depth(rows, i)
                         yield self._score(rows, mine, unseen, reference=UNOBSERVED_TRUTH, layer=layer, **common)
+                for reference, values in self._at_stations(images):
+                    observed = self._domain.cells.from_image(values)
+                    mine = self._columns.observed(rows)
+                    yield self._score(rows, mine, observed, reference=reference, layer=self._observed_layer, **common)
                 if images.observation is not None:
                     observed = self._domain.cells.from_image(images.observation.values)
                     yield self._score(
@@ -250,6 +258,12 @@ class Recorder:
                             reference = f"{images.observation.source}, not assimilated"
                             mine = self._columns.depth(rows, i)
                             yield self._score(rows, mine, product, reference=reference, layer=layer, **common)
+
+    def _at_stations(self, images: CycleImages) -> Iterator[tuple[str, FloatArray]]:
+        """Name of the reference, and values, m3 m-3, (n_lat, n_lon), of stations that are withheld and assimilated."""
+        if images.stations is not None:
+            yield WITHHELD_STATIONS, np.where(images.stations.is_withheld, images.stations.given, np.nan)
+            yield ASSIMILATED_STATIONS, images.stations.values
 
     def _score(self, rows: FloatArray, values: FloatArray, reference_values: FloatArray, **labels: Any) -> ScoreRecord:
         """Score over cells with enough updatable soil that is not frozen."""
@@ -382,6 +396,9 @@ class Recorder:
             if analysis is not None and "increment" in wanted:
                 # The increment that reached the soil; the requested one is in the water ledger of cycles.jsonl.
                 fields["increment"] = self._image(analysis) - self._image(background)
+            regions = analyses[run].regions if is_analysed else None
+            if regions is not None and "increment" in wanted:
+                fields[REGIONS] = np.where(self._domain.is_soil, regions, np.nan)
             spread = analyses[run].spread if is_analysed else self._free_spread(run, images)
             if spread is not None and "spread" in wanted:
                 fields["spread"] = spread
@@ -432,6 +449,7 @@ class Recorder:
         names += [name for name in ("observation", "innovation") if name in wanted]
         if "innovation_layers" in wanted:
             names += [layer_innovation_name(k) for k in range(1, N_UPPER + 1)]
+        names += [REGIONS] if run.finds_regions and "increment" in wanted else []
         names += ["truth"] if "truth" in wanted and self._settings.has_nature else []
         return (*names, *(member_image_name(m) for m in (run.ensemble.shown if run.ensemble else ())))
 

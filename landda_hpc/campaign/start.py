@@ -104,7 +104,7 @@ def start_campaign(
     StoppedError : a stop request came during the spin-up, which is saved.
     """
     domain = make_domain(config, world.size)
-    source, referee = open_sources(config, domain, world)
+    source, referee, stations = open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}", asleep=True):
@@ -118,7 +118,7 @@ def start_campaign(
         models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee)
+        base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
         parts = build_parts(base, observer=observer)
         save_surveys(folder, source, referee, world)
         return Campaign(parts)
@@ -165,7 +165,7 @@ def resume_campaign(
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
-            source, referee = open_sources(config, domain, world, folder)
+            source, referee, stations = open_sources(config, domain, world, folder)
             mode = _checkpoint_mode(config.checkpoint.mode, world)
             _describe(config.name, config.time, domain, source, mode, world)
             setup = model_setup(config, domain, hash_at_start)
@@ -195,7 +195,7 @@ def resume_campaign(
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee)
+            base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
             parts = build_parts(base, inventory)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:

@@ -43,6 +43,7 @@ def command(
     from landda_hpc.config import load_config
     from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
     from landda_hpc.evaluation.referee import open_referee
+    from landda_hpc.evaluation.station_sources import open_stations
     from landda_hpc.instances.campaign_weather import weather_problems
     from landda_hpc.instances.model_section import ModelSection
     from landda_hpc.instances.spun_up_start import initial_problems
@@ -56,6 +57,7 @@ def command(
     survey = survey_analyses(time, open_source(observed, catalogue, time, config.seed, domain.grid, domain.is_soil))
     referee = open_referee(config.referee, catalogue, time, config.seed, observed.depth_m, domain)
     of_referee = None if referee is None else survey_analyses(time, referee, "referee")
+    stations = open_stations(config.stations, catalogue, time, config.seed, observed.depth_m, domain)
     problems = [f"referee: {problem}" for problem in (() if of_referee is None else of_referee.problems)]
     problems += find_problems(config, survey, sizes.grid, domain.case)
     problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
@@ -78,6 +80,7 @@ def command(
         ("layout", sizes.domain.layout.describe()),
         ("observations", survey.describe()),
         *((("referee", of_referee.describe()),) if of_referee is not None else ()),
+        *((("stations", stations.survey(time.analyses).describe()),) if stations is not None else ()),
         *estimate(needs(config, sizes, measured), sizes, why_not).items(),
         *ModelSection.of(config.model).estimate(time, domain.case, len(config.instance_names), n_kept).items(),
     ):

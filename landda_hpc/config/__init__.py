@@ -62,6 +62,7 @@ from landda_hpc.config.runs import (
     Run,
 )
 from landda_hpc.config.section import Section
+from landda_hpc.config.stations import CatalogueStations, StationErrors, Stations, TwinStations
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import (
     AnomalyConfig,
@@ -85,6 +86,7 @@ __all__ = [
     "CaseConfig",
     "CatalogueEntry",
     "CatalogueObservations",
+    "CatalogueStations",
     "CheckpointConfig",
     "ColmModelConfig",
     "ColumnModelConfig",
@@ -123,11 +125,14 @@ __all__ = [
     "Section",
     "SeriesConfig",
     "SpikeCheck",
+    "StationErrors",
+    "Stations",
     "StationsConfig",
     "TilesConfig",
     "TimeConfig",
     "TwinConfig",
     "TwinObservations",
+    "TwinStations",
     "TwinStationsConfig",
     "VerificationConfig",
     "WithheldConfig",

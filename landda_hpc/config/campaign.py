@@ -17,6 +17,7 @@ from landda_hpc.config.observations import AnyEntry, Observations, ObservationUs
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.runs import METHODS, Run
 from landda_hpc.config.section import THINNEST_M, Section, Word
+from landda_hpc.config.stations import Stations
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import VerificationConfig
 from landda_hpc.fourier import DEFAULT as DEFAULT_LIBRARY
@@ -66,6 +67,11 @@ class CampaignConfig(Section):
         None,
         description="second product, or stations, with independent errors. It is not assimilated, but determines the "
         "gains of runs that learn their errors. Keys as in 'observations', or kind: stations",
+    )
+    stations: Stations | None = Field(
+        None,
+        description="stations that runs of the method 'hybrid' assimilate, and some that are withheld; every run is "
+        "compared with both in every cycle",
     )
     runs: tuple[Run, ...] = Field(
         default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
@@ -135,7 +141,7 @@ class CampaignConfig(Section):
             if run.curvelet_frame is not None:
                 found += run.curvelet_frame.problems(self.grid)
             problems += [f"run '{run.name}': {problem}" for problem in found]
-        problems += self._verification_problems() + self._referee_problems()
+        problems += self._verification_problems() + self._referee_problems() + self._station_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -218,6 +224,34 @@ class CampaignConfig(Section):
             problems.append(
                 f"referee: {mine[0] or mine[1]} is also the assimilated product; a referee needs independent errors. "
                 f"Choose another product"
+            )
+        return problems
+
+    def _station_problems(self) -> list[str]:
+        """Conflicts between the stations and the other sections."""
+        stations, problems = self.stations, []
+        users = [run.name for run in self.runs if run.uses_stations]
+        if stations is None:
+            if users:
+                problems.append(
+                    f"run '{users[0]}': it assimilates stations, but the section 'stations' is missing; add e.g. "
+                    "stations: {kind: catalogue, entry: ismn} or, in a twin, stations: {kind: twin}"
+                )
+            return problems
+        if stations.kind == "twin" and self.twin is None:
+            problems.append("stations.kind = twin needs the section 'twin' (the nature run)")
+        name = stations.catalogue_entry
+        entry = self.catalogue.get(name or "")
+        if name is not None and (entry is None or entry.is_gridded):
+            found = "is missing" if entry is None else f"has product {entry.product}"
+            problems.append(
+                f"stations.entry: needs an entry of stations in the catalogue; '{name}' {found} (entries: "
+                f"{', '.join(self.catalogue) or 'none'})"
+            )
+        if users and name is not None and self.referee is not None and name == self.referee.catalogue_entry:
+            problems.append(
+                f"stations.entry: '{name}' is also the referee, which is not assimilated; give one of them other "
+                "stations"
             )
         return problems
 

@@ -136,6 +136,11 @@ class TreatedObservations(ObservationUse):
     are_from_files: ClassVar[bool] = True
 
     @property
+    def added_std(self) -> float:
+        """Standard deviation that is added in quadrature to the errors that the source reports, m3 m-3."""
+        return self.representativeness_std
+
+    @property
     def catalogue_entry(self) -> str | None:
         """Name of the assimilated entry of the catalogue; None if the section itself names the files."""
         return None
@@ -219,7 +224,7 @@ class TwinObservations(ObservationUse):
         return self
 
     are_from_files: ClassVar[bool] = False
-    representativeness_std: ClassVar[float] = 0.0
+    added_std: ClassVar[float] = 0.0
 
     @property
     def errors(self) -> None:
@@ -382,6 +387,11 @@ class RefereeStations(StationsConfig):
     @property
     def error_std(self) -> float:
         """Standard deviation of errors that quality control assumes, m3 m-3."""
+        return self.representativeness_std
+
+    @property
+    def added_std(self) -> float:
+        """See ``TreatedObservations.added_std``."""
         return self.representativeness_std
 
     @property

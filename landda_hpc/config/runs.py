@@ -85,6 +85,21 @@ class AnyRun(Section):
         return any(getattr(section, "referee", False) is True for section in learning)
 
     @property
+    def uses_stations(self) -> bool:
+        """Whether the run assimilates the campaign's stations."""
+        return False
+
+    @property
+    def finds_regions(self) -> bool:
+        """Whether the method identifies regions of coherent change."""
+        return False
+
+    @property
+    def is_checked_by_building(self) -> bool:
+        """Whether some problems of the section show only when its method is built, on the campaign's grid."""
+        return False
+
+    @property
     def curvelet_frame(self) -> FrameConfig | None:
         """The frame of its curvelets; None for a method without curvelets."""
         return None
@@ -206,6 +221,7 @@ METHODS: Final[Registry[AnyRun]] = Registry(
         "curvelet_ensrf",
         "letkf",
         "column_enkf",
+        "hybrid",
     ),
 )
 """Sections of runs by their ``method``."""

@@ -43,11 +43,13 @@ def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in plain.items() if name not in APART}
     observations = dict(kept.get("observations") or {})
     catalogue = kept.pop("catalogue", None) or {}
-    used = {section.get("entry") for section in (observations, kept.get("referee") or {})} - {None}
+    others = ("referee", "stations")
+    used = {section.get("entry") for section in (observations, *(kept.get(name) or {} for name in others))} - {None}
     if used:
         kept["catalogue"] = {name: entry for name, entry in catalogue.items() if name in used}
-    if kept.get("referee") is None:
-        kept.pop("referee", None)
+    for name in others:
+        if kept.get(name) is None:
+            kept.pop(name, None)
     observations.pop("feedback", None)  # writes files, changes nothing
     kept["observations"] = observations
     model = kept.get("model")
@@ -140,7 +142,7 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
     """
     recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
     catalogue = dict(asked.catalogue)
-    for section in (campaign.observations, campaign.referee):
+    for section in (campaign.observations, campaign.referee, campaign.stations):
         if section is not None and section.catalogue_entry is not None:
             catalogue[section.catalogue_entry] = campaign.catalogue[section.catalogue_entry]
     return campaign.model_copy(

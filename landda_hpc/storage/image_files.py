@@ -34,6 +34,9 @@ def member_image_name(member: int) -> str:
     return f"member_{member:03d}"
 
 
+REGIONS: Final = "regions"
+"""Name of the image of the regions of coherent change."""
+
 FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
     "background": {"long_name": "background soil moisture", **_WATER},
     "analysis": {"long_name": "analysed soil moisture", **_WATER},
@@ -46,6 +49,7 @@ FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
         layer_innovation_name(k): {"long_name": f"observation minus background of soil layer {k}", "units": "m3 m-3"}
         for k in range(1, N_UPPER + 1)
     },
+    REGIONS: {"long_name": "region of coherent change of the image increment, 0 outside", "units": "1"},
     "spread": {"long_name": "standard deviation of the background members", "units": "m3 m-3"},
 }
 """Attributes of the known fields; those of the caller are added."""

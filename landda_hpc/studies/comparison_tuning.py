@@ -95,6 +95,7 @@ def tuning_campaign(config: CampaignConfig, seed: int, tuned: Sequence[Tuning]) 
             "seed": seed,
             "runs": runs,
             "referee": None,  # no run learns its errors
+            "stations": None,  # no run assimilates them
             "time": config.time.model_copy(update={"end": config.time.assimilation_end}),
             "output": config.output.model_copy(update={"figures": False, "fields": ()}),
         }

@@ -36,6 +36,7 @@ from landda_hpc.analysis.ensemble.protocol import (
     ordered_mean,
     spread_image,
 )
+from landda_hpc.analysis.localisation import gaspari_cohn
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.constants import EARTH_RADIUS, FloatArray, IntArray
 from landda_hpc.grid import Grid
@@ -46,20 +47,6 @@ _BATCH: Final = 256
 
 _MOST_NUMBERS: Final = 2**22
 """Largest number of deviations at the observations around these cells, for all members; 32 MB."""
-
-
-def gaspari_cohn(distance: FloatArray) -> FloatArray:
-    """Compactly supported correlation, from distances in units of half the cutoff: 1 at 0, 0 from 2 on.
-
-    References
-    ----------
-    Gaspari and Cohn (1999), Eq. 4.10.
-    """
-    r = np.abs(distance)
-    near = 1.0 - 5.0 / 3.0 * r**2 + 5.0 / 8.0 * r**3 + 0.5 * r**4 - 0.25 * r**5
-    s = np.clip(r, 1.0, 2.0)
-    far = 4.0 - 5.0 * s + 5.0 / 3.0 * s**2 + 5.0 / 8.0 * s**3 - 0.5 * s**4 + s**5 / 12.0 - 2.0 / (3.0 * s)
-    return np.where(r <= 1.0, near, np.where(r < 2.0, np.maximum(far, 0.0), 0.0))
 
 
 class _GridFilter(LearnsErrors):

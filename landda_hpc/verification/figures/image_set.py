@@ -16,7 +16,9 @@ from landda_hpc.grid import Grid, grid_from_centres
 
 FIELDS: Final = ("control", "background", "analysis", "forecast", "observation", "truth")
 DIFFERENCES: Final = ("increment", "innovation")
-_IMAGE_NAMES: Final = (*FIELDS, *DIFFERENCES)
+REGIONS: Final = "regions"
+"""Numbers of regions of coherent change, which are outlined on the increment."""
+_IMAGE_NAMES: Final = (*FIELDS, *DIFFERENCES, REGIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ def read_images(path: Path) -> list[ImageSet]:
     ----------
     path : file with coordinates ``lat`` and ``lon`` (degrees, ascending), ``time`` (scalar or dimension) and
         ``run`` (dimension or scalar coordinate, or global attribute), and any of the variables control,
-        background, analysis, forecast, observation, truth, increment, innovation (m3 m-3) with dimensions
+        background, analysis, forecast, observation, truth, increment, innovation (m3 m-3), regions (1) with dimensions
         among (run, time, lat, lon). A variable without ``run`` belongs to every run. Other variables are
         ignored.
 

@@ -27,7 +27,7 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
+from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS, REGIONS
 from landda_hpc.verification.figures.map_layout import Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.statistics.region_windows import Window, window_of
 from landda_hpc.verification.statistics.scores import score
@@ -138,7 +138,8 @@ def draw_maps(
     Parameters
     ----------
     images : images by name ("control", "background", "analysis", "forecast", "observation", "truth", "increment",
-        "innovation"), m3 m-3, (n_lat, n_lon). NaN is missing and grey over land.
+        "innovation"), m3 m-3, (n_lat, n_lon). NaN is missing and grey over land. "regions", the numbers of regions of
+        coherent change, are outlined on the increment.
     ground : grid, land and coast, and the cells whose scores are shown with the difference panels (in the region).
     path : file of the PNG.
     style : texts and arrangement.
@@ -189,6 +190,9 @@ def draw_maps(
         image, is_land = panel.image[window.index], land[window.index]
         draw_image(ax, window, is_land, np.ma.masked_invalid(image), *scales[panel.is_difference])
         frame_map(ax, region, coast, *layout.labelled_sides(row, column))
+        if panel.name == "increment" and REGIONS in images:
+            lines = _outlines(images[REGIONS][window.index], window)
+            ax.add_collection(LineCollection(lines, colors=appearance.INK, linewidths=0.9), autolim=False)
         has_gaps |= bool(np.any(np.isnan(image) & is_land))
         appearance.panel_title(ax, f"({letter}) {panel.title}")
         if row == 0 and layout.is_by_region:
@@ -275,6 +279,23 @@ def draw_image(
     colour[np.ma.getmaskarray(image)] = to_rgb(appearance.NO_DATA)
     colour[~is_land] = to_rgb(appearance.OCEAN)
     ax.pcolorfast(window.lon_edges, window.lat_edges, np.uint8(np.rint(255.0 * colour)))
+
+
+def _outlines(regions: FloatArray, window: Window) -> list[list[tuple[float, float]]]:
+    """Return the edges between cells of different regions, as lines of (longitude, latitude)."""
+    lat, lon = window.lat_edges.tolist(), window.lon_edges.tolist()
+    number = np.pad(np.nan_to_num(regions), 1)
+    inside = number > 0
+    lines: list[list[tuple[float, float]]] = []
+    for axis in (0, 1):
+        one, other = np.moveaxis(number, axis, 0)[:-1], np.moveaxis(number, axis, 0)[1:]
+        any_inside = np.moveaxis(inside, axis, 0)[:-1] | np.moveaxis(inside, axis, 0)[1:]
+        for edge, cell in np.argwhere((one != other) & any_inside).tolist():
+            if axis == 0:
+                lines.append([(lon[cell - 1], lat[edge]), (lon[cell], lat[edge])])
+            else:
+                lines.append([(lon[edge], lat[cell - 1]), (lon[edge], lat[cell])])
+    return lines
 
 
 def frame_map(

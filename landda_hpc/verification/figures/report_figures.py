@@ -14,7 +14,7 @@ from typing import Final
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.regions import GLOBE, Region
-from landda_hpc.verification.figures.image_set import ImageSet
+from landda_hpc.verification.figures.image_set import REGIONS, ImageSet
 from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
@@ -161,6 +161,8 @@ def _draw_map(
         panels=panels,
         regions=shown,
     )
+    if REGIONS in fields:
+        title += ", with the regions of coherent change of the image increment"
     where = "all cells" if is_global else " and ".join(region.name for region in shown)
     return f"{title}, {item.time:%Y-%m-%d %H:%M} UTC, {where}."
 

@@ -30,6 +30,9 @@ TRUTH: Final = "truth"
 ASSIMILATED_REFERENCE: Final = "assimilated reference"
 """Name of the product whose images were assimilated: a score against it is a fit, not an independent check."""
 UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
+WITHHELD_STATIONS: Final = "withheld stations"
+ASSIMILATED_STATIONS: Final = "assimilated stations"
+"""Stations in cells whose values the runs of the method 'hybrid' may assimilate: a fit for these runs."""
 
 STAGES: Final = ("background", "analysis", "forecast")
 WINDOWS: Final = ("assimilation", "forecast")

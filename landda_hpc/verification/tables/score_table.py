@@ -18,10 +18,12 @@ from landda_hpc.io.markdown import table_lines
 from landda_hpc.verification.tables.benchmarks import Benchmark, Metric, Statistic, by_label, of_images
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
+    ASSIMILATED_STATIONS,
     STAGES,
     TRUTH,
     UNOBSERVED_TRUTH,
     WINDOWS,
+    WITHHELD_STATIONS,
     ScoreRecord,
     layer_depth,
 )
@@ -245,7 +247,7 @@ def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> st
 
 def in_order_of_trust(references: Iterable[str]) -> list[str]:
     """List distinct references: the truth, independent products in order of appearance, the assimilated reference."""
-    rank = {TRUTH: 0, ASSIMILATED_REFERENCE: 2}
+    rank = {TRUTH: 0, ASSIMILATED_STATIONS: 2, ASSIMILATED_REFERENCE: 3}
     return sorted(dict.fromkeys(references), key=lambda name: rank.get(name, 1))
 
 
@@ -253,7 +255,8 @@ def described(reference: str) -> str:
     """Return the name of a reference for titles."""
     if reference == TRUTH:
         return "the truth (nature run)"
-    return f"the {reference}" if reference in (ASSIMILATED_REFERENCE, UNOBSERVED_TRUTH) else reference
+    named = (ASSIMILATED_REFERENCE, UNOBSERVED_TRUTH, WITHHELD_STATIONS, ASSIMILATED_STATIONS)
+    return f"the {reference}" if reference in named else reference
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,12 +11,13 @@ from scipy.linalg import sqrtm
 
 from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
 from landda_hpc.analysis.ensemble.errors import EnsembleErrors
-from landda_hpc.analysis.ensemble.grid_filters import ColumnFilter, Letkf, gaspari_cohn
+from landda_hpc.analysis.ensemble.grid_filters import ColumnFilter, Letkf
 from landda_hpc.analysis.ensemble.inflation import Inflation
 from landda_hpc.analysis.ensemble.mean_update import MeanUpdate
 from landda_hpc.analysis.ensemble.protocol import EnsemblePair, ordered_mean
 from landda_hpc.analysis.error_models import WhiteErrors
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
+from landda_hpc.analysis.localisation import gaspari_cohn
 from landda_hpc.analysis.missing import ZeroFill
 from landda_hpc.analysis.pointwise import Pointwise
 from landda_hpc.analysis.protocol import ImagePair

@@ -180,7 +180,9 @@ class FakeUpdate:
     def __init__(self, event: Events, name: str, assimilates: bool, drift: FakeDrift | None = None) -> None:
         self.event, self.name, self.assimilates, self.drift, self.received = event, name, assimilates, drift, []
 
-    def analyse(self, rows: RunRows, observation: ImageObservation, time: datetime, referee: Any = None) -> Analysed:
+    def analyse(
+        self, rows: RunRows, observation: ImageObservation, time: datetime, referee: Any = None, stations: Any = None
+    ) -> Analysed:
         self.event(f"analyse {self.name}")
         return Analysed(Analysis(np.ones(SHAPE)), np.ones((N_CELLS, 1)))
 
