@@ -9,6 +9,7 @@ from landda_hpc.constants import BoolArray
 from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.evaluation.referee import open_referee
+from landda_hpc.evaluation.station_sources import AssimilatedSource, open_stations
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.observation.catalogue import Catalogue, open_source
@@ -26,6 +27,11 @@ def source_of(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Observa
 def referee_of(config: CampaignConfig, domain: Domain) -> ObservationSource | None:
     depth_m = config.observations.depth_m
     return open_referee(config.referee, catalogue_of(config), config.time, config.seed, depth_m, domain)
+
+
+def stations_of(config: CampaignConfig, domain: Domain) -> AssimilatedSource | None:
+    depth_m = config.observations.depth_m
+    return open_stations(config.stations, catalogue_of(config), config.time, config.seed, depth_m, domain)
 
 
 def verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:

@@ -261,7 +261,7 @@ def _error_sizes(observations: Observations | Referee | Stations, grid: Grid, da
 
 def _bias(observations: Observations | Referee | Stations, grid: Grid, data_root: Path) -> BiasTreatment:
     wanted = observations.bias
-    if wanted.kind == "none" or observations.kind == "stations":
+    if wanted.kind == "none" or observations.kind == "stations" or observations.kind == "twin":
         return Untreated()
     pair = read_climatologies(data_root / wanted.file, grid, observations.depth_m)
     if wanted.kind == "mean_variance":

@@ -235,7 +235,7 @@ class CampaignConfig(Section):
             if users:
                 problems.append(
                     f"run '{users[0]}': it assimilates stations, but the section 'stations' is missing; add e.g. "
-                    "stations: {kind: catalogue, entry: ismn} or, in a twin, stations: {kind: twin}"
+                    "stations: {kind: stations, entry: ismn} or, in a twin, stations: {kind: twin}"
                 )
             return problems
         if stations.kind == "twin" and self.twin is None:

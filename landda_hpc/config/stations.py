@@ -45,7 +45,7 @@ class TwinStations(StationErrors):
     """Synthetic stations, whose values are drawn from the nature run."""
 
     kind: Literal["twin"] = "twin"
-    number: Count = Field(200, description="number of stations, each in a different scored cell; at most all cells")
+    number: Count = Field(200, description="number of stations, at random, each in another cell with soil")
     missing_fraction: Fraction = Field(0.1, description="fraction of times without a value, drawn at random")
 
     @property
@@ -57,7 +57,7 @@ class TwinStations(StationErrors):
 class CatalogueStations(StationErrors, StationsConfig):
     """Stations of an entry of the catalogue: the mean of those in a cell that have a value near the analysis time."""
 
-    kind: Literal["catalogue"] = "catalogue"
+    kind: Literal["stations"] = "stations"
     entry: Word = Field(description="name of the stations' entry in the section 'catalogue'")
     tolerance_minutes: Minutes = Field(
         90.0, description="maximum time between an analysis and a station's value, minutes"

@@ -58,7 +58,8 @@ def open_stations(
         return None
     if stations.kind == "twin":
         return TwinStationSource(stations, seed, depth_m, domain)
-    found = StationsInCells(stations, catalogue, time.analyses, depth_m, domain, "stations")
+    times = [time.valid_time(cycle) for cycle in range(1, time.n_cycles + 1)]
+    found = StationsInCells(stations, catalogue, times, depth_m, domain, "stations")
     withheld = withheld_cells(found.names, seed, stations.withheld_fraction)
     return StationSource(found, stations.total_std, withheld)
 
@@ -81,13 +82,13 @@ def withheld_cells(names: Mapping[int, Sequence[str]], seed: int, fraction: floa
 
 
 class StationsInCells:
-    """Stations of files at the analysis times; each value is in the cell nearest to its station.
+    """Stations of files at some times; each value is in the cell nearest to its station.
 
     Parameters
     ----------
     settings : entry, flags and depths of the stations, and tolerance in time.
     catalogue : catalogue with the entry of the stations.
-    times : times of the analyses.
+    times : of the analyses, or of all cycles.
     depth_m : observed depth, m.
     domain : domain of the campaign; only cells with updatable soil receive stations.
     section : name of the section of the settings, for messages.
@@ -106,7 +107,7 @@ class StationsInCells:
 
     Notes
     -----
-    Local. All values of the analysis times are read once.
+    Local. All values at these times are read once.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class StationsInCells:
         if not count.any():
             raise ConfigError(
                 f"{section}: none of {len(found)} sensors of '{settings.entry}' has a usable value (flags "
-                f"{', '.join(settings.accept)}) within {tolerance:g} minutes of an analysis from {times[0]} to "
+                f"{', '.join(settings.accept)}) within {tolerance:g} minutes of a cycle from {times[0]} to "
                 f"{times[-1]} in a soil cell of the model. Do the files cover this period? See {section}.accept, "
                 ".tolerance_minutes and .sensor_depths_m."
             )
@@ -203,11 +204,7 @@ class TwinStationSource(KnownSource):
     settings : number, errors and gaps of the stations.
     seed : of the campaign. Random numbers are keyed by it and by the name of the station or the time.
     depth_m : observed depth, which the stations represent, m.
-    domain : of the campaign; stations are in scored cells with updatable soil.
-
-    Raises
-    ------
-    ConfigError : no cell is scored.
+    domain : of the campaign; stations are in cells with updatable soil.
     """
 
     label: Final = "stations of the twin"
@@ -215,9 +212,7 @@ class TwinStationSource(KnownSource):
     def __init__(self, settings: TwinStations, seed: int, depth_m: tuple[float, float], domain: Domain) -> None:
         self.depth_m = depth_m
         self._settings, self._seed, self._is_soil = settings, seed, domain.is_soil
-        possible = np.flatnonzero(domain.is_scored & domain.is_soil)
-        if not possible.size:
-            raise ConfigError("stations: no cell is scored; lower verification.min_soil_fraction.")
+        possible = np.flatnonzero(domain.is_soil)
         number = min(settings.number, possible.size)
         drawn = keyed_generator(seed, "cells of assimilated stations").choice(possible, size=number, replace=False)
         self._cell = np.sort(drawn)

@@ -10,6 +10,7 @@ from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.runs import METHODS
 from landda_hpc.config.section import Count, LengthKm, Section, SoilWater, changed_fields
 from landda_hpc.methods.base.method_section import AnalysingRun
+from landda_hpc.methods.learned import LearnedRun
 from landda_hpc.plugins import AnyOf
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class PointsConfig(Section):
         "in the scales that the image update does not use (see 'scales')",
     )
     cutoff_km: LengthKm = Field(
-        500.0, description="distance at which the correlation of the residual errors vanishes (Gaspari-Cohn), km"
+        1500.0, description="distance at which the correlation of the residual errors vanishes (Gaspari-Cohn), km"
     )
     errors: Literal["learned", "given"] = Field(
         "learned",
@@ -66,7 +67,7 @@ class HybridRun(AnalysingRun):
     method: Literal["hybrid"] = "hybrid"
     name: str = Field("hybrid", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
     image: Annotated[AnalysingRun, AnyOf(METHODS, but=("hybrid", "control"))] = Field(
-        default_factory=lambda: METHODS.make("learned"),
+        default_factory=LearnedRun,
         description="method of the image update with its keys; depth, drift, ensemble and perturbation are keys of the "
         "run itself",
     )

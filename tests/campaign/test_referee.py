@@ -76,7 +76,7 @@ def test_stations_are_images_on_the_model_grid(tmp_path: Path) -> None:
     np.testing.assert_allclose(values, [0.15, 0.25])  # the mean of two sensors in one cell
     assert (found.error_std == 0.05).all()
     # A year of a fine grid must fit in memory: only cells with stations are kept.
-    kept = sum(np.size(values) for values in source._means.values())
+    kept = sum(np.size(values) for values in source._found.means.values())
     assert kept == 2 * len(config.time.analyses)
     assert not source.survey(config.time.analyses).missing
     late = parse_config(with_(**STATIONS, data_root=str(tmp_path), time={
