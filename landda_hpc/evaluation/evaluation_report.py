@@ -24,6 +24,7 @@ from landda_hpc.evaluation.reference_figures import (
 from landda_hpc.evaluation.settings import write_settings
 from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
+from landda_hpc.evaluation.station_sources import open_stations
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
@@ -117,7 +118,13 @@ def verify_campaign(
     )
     page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
     stations_of_referee = referee.entry if referee is not None and referee.kind == "stations" else None
-    setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee)
+    opened = partial(
+        open_stations, config.stations, catalogue, config.time, config.seed, config.observations.depth_m, domain
+    )
+    source = gaps.attempt("assimilated stations", opened, None)
+    entry = None if config.stations is None else config.stations.catalogue_entry
+    assimilated = (entry, source.assimilated) if entry is not None and source is not None else None
+    setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee, assimilated)
     drawing = None
     if with_figures:
         rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)

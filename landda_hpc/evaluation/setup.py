@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landda_hpc.config import VerificationConfig
+from landda_hpc.constants import BoolArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import Region
@@ -23,6 +24,8 @@ class EvaluationSetup:
     domain : domain of the campaign.
     regions : regions with separate means.
     referee : catalogue entry of stations that served as the referee and are not used for verification, or None.
+    assimilated : catalogue entry of the section 'stations', and the cells whose stations are assimilated, (n_lat,
+        n_lon); None if no stations of files are.
     """
 
     asked: VerificationConfig
@@ -31,3 +34,4 @@ class EvaluationSetup:
     domain: Domain
     regions: Sequence[Region]
     referee: str | None = None
+    assimilated: tuple[str, BoolArray] | None = None

@@ -33,6 +33,11 @@ class AssimilatedSource(ObservationSource, Protocol):
         """Cells whose stations are withheld, (n_lat, n_lon)."""
         ...
 
+    @property
+    def assimilated(self) -> BoolArray:
+        """Cells with stations that are not withheld, (n_lat, n_lon)."""
+        ...
+
 
 def open_stations(
     stations: Stations | None,
@@ -175,6 +180,10 @@ class StationSource(KnownSource):
         self.withheld = np.zeros(found.is_soil.shape, dtype=np.bool_)
         """Cells whose stations are withheld, (n_lat, n_lon)."""
         self.withheld.flat[[] if withheld is None else withheld] = True
+        self.assimilated = np.zeros_like(self.withheld)
+        """Cells with stations that are not withheld, (n_lat, n_lon)."""
+        self.assimilated.flat[found.cell] = self._is_assimilated
+        self.assimilated &= ~self.withheld
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """See ``ObservationSource.survey``."""
@@ -223,6 +232,10 @@ class TwinStationSource(KnownSource):
         self.withheld = np.zeros(domain.is_soil.shape, dtype=np.bool_)
         """Cells whose stations are withheld, (n_lat, n_lon)."""
         self.withheld.flat[withheld_cells(kept, seed, settings.withheld_fraction)] = True
+        self.assimilated = np.zeros_like(self.withheld)
+        """Cells with stations that are not withheld, (n_lat, n_lon)."""
+        self.assimilated.flat[self._cell] = True
+        self.assimilated &= ~self.withheld
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Report all times as found: the truth always exists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -13,14 +13,14 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.config import AnomalyConfig, StationsConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
 from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.evaluation.twin_stations import draw_twin_stations
 from landda_hpc.formats.stations.entry import read_stations
 from landda_hpc.formats.stations.station import StationSeries, merge_series
-from landda_hpc.instances.domain import depth_name
+from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.regridding.depth import DepthRange
@@ -29,7 +29,7 @@ from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.statistics.dependence import Bootstrap
-from landda_hpc.verification.statistics.matching import ModelCells
+from landda_hpc.verification.statistics.matching import ModelCells, place
 from landda_hpc.verification.statistics.region_windows import station_regions
 from landda_hpc.verification.statistics.station_scores import WindowScores, score_stations
 from landda_hpc.verification.statistics.station_set import (
@@ -103,6 +103,8 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
             continue
         chosen = gaps.attempt(f"stations '{settings.entry}'", partial(choose_depths, of_entry, settings), nothing)
         outside[_outside_words(settings)] += len(of_entry) - len(chosen)
+        if setup.assimilated is not None and settings.entry == setup.assimilated[0]:
+            chosen = named_by_use(chosen, setup.assimilated[1], domain)
         found += chosen
     if asked.twin_stations is not None:
         draw = partial(draw_twin_stations, series, asked.twin_stations, setup)
@@ -222,6 +224,20 @@ def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> l
             f"sensors are at {count_depths(one.depth_m for one in found)}."
         )
     return chosen
+
+
+def named_by_use(found: Sequence[StationSeries], assimilated: BoolArray, domain: Domain) -> list[StationSeries]:
+    """Return stations with the name of their network followed by ", assimilated" or ", withheld".
+
+    Parameters
+    ----------
+    assimilated : cells whose stations are assimilated, (n_lat, n_lon).
+    """
+    cells = ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_soil))
+    places = place(np.array([one.lat for one in found]), np.array([one.lon for one in found]), cells)
+    used = places.is_placed & assimilated.reshape(-1)[domain.cells.cell[places.main_cell]]
+    uses = ("assimilated" if is_used else "withheld" for is_used in used.tolist())
+    return [replace(one, network=f"{one.network}, {use}") for one, use in zip(found, uses, strict=True)]
 
 
 def _outside_words(settings: StationsConfig) -> str:

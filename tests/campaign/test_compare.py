@@ -21,6 +21,7 @@ from landda_hpc.config import (
     DriftConfig,
     OverlapDepth,
     RegressionDepth,
+    TwinStations,
     parse_config,
 )
 from landda_hpc.errors import ConfigError
@@ -100,8 +101,8 @@ class TestChoosingMethods:
         ]  # fmt: skip
 
     def test_every_method_can_be_named(self, config: CampaignConfig) -> None:
-        assert len(list(METHODS)) == 15
-        comparison = plan_comparison(config, list(METHODS))
+        assert len(list(METHODS)) == 16
+        comparison = plan_comparison(config.model_copy(update={"stations": TwinStations()}), list(METHODS))
         assert comparison.methods == tuple(METHODS)
         assert [run.name for run in comparison.config.runs if run.ensemble is not None] == [
             "curvelet_enkf", "curvelet_ensrf", "letkf", "column_enkf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,26 @@ def test_stations_of_files_share_the_decision_of_their_cell(tmp_path: Path) -> N
     np.testing.assert_allclose(np.sort(found.error_std[seen]), [total / np.sqrt(2.0), total])  # two in one cell
     names = {1: ["net/b", "net/a"], 2: ["net/a"]}
     assert len({1, 2} & set(withheld_cells(names, 3, 0.5).tolist())) in (0, 2)
+
+
+def test_the_table_of_stations_keeps_withheld_ones_apart(landda: Landda) -> None:
+    write_stations(landda.folder / "stations.csv")
+    common = {"entry": "network", "accept": ["G", "U"]}
+    file = landda.write(
+        catalogue={"network": {"product": "cma_csv", "path": "stations.csv"}},
+        stations={**common, "kind": "stations", "withheld_fraction": 0.5},
+        runs=[{"method": "control"}, {"method": "hybrid", "image": {"method": "pointwise"}}],
+        data_root=str(landda.folder),
+        output={"series": {}, "figures": False},
+        verification={"stations": [common], "min_pairs": 4},
+    )
+    done = landda.here("run", file, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = landda.here("score", "out", "--no-figures")
+    assert scored.returncode == 0, scored.stdout + scored.stderr
+    with next((landda.folder / "out").rglob("station_groups.csv")).open() as file:
+        groups = {line["group"]: line["n_places"] for line in csv.DictReader(file)}
+    assert groups == {"CMA, assimilated": "2", "CMA, withheld": "1", "all stations": "3"}
 
 
 def test_check_finds_a_scale_that_the_grid_lacks(landda: Landda) -> None:
