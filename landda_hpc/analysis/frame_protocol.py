@@ -65,6 +65,10 @@ class ImageFrame(Protocol):
         """Return C^T diag(gain) C x."""
         ...
 
+    def energy(self, c: Any) -> FloatArray:
+        """Return |c|^2 of coefficients in the variance layout, (n_var,)."""
+        ...
+
     def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
         """Add |C x|^2 of one image to ``out``, shape (n_var,)."""
         ...

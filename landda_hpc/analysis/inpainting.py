@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from landda_hpc.constants import EARTH_RADIUS, BoolArray, FloatArray, IntArray
 from landda_hpc.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class _Gaps:
+    """The equations of the missing cells of one mask.
+
+    Attributes
+    ----------
+    unknown : cells that are filled, (n_lat * n_lon,).
+    system : factors of their matrix; None without any such cell.
+    sources : edges from observed cells, in two groups: number of the missing cell, weight, flat index of the observed.
+    """
+
+    unknown: BoolArray
+    system: SuperLU | None
+    sources: tuple[tuple[IntArray, FloatArray, IntArray], ...] = ()
 
 
 class HarmonicInpainting:
@@ -24,7 +42,8 @@ class HarmonicInpainting:
     Notes
     -----
     Finite volumes: the flux between two neighbours is (length of their common edge / distance of their centres) times
-    their difference. Local; the same bits on every rank.
+    their difference. The equations of the latest mask are kept, for the members of an ensemble. Local; the same bits on
+    every rank.
     """
 
     def __init__(self, grid: Grid, length_km: float | None) -> None:
@@ -32,6 +51,7 @@ class HarmonicInpainting:
         self._screening = 0.0 if length_km is None else (EARTH_RADIUS * 1.0e-3 / length_km) ** 2
         self._edges = _edges(grid)
         self._area = (grid.area / EARTH_RADIUS**2).reshape(-1)
+        self._latest: tuple[bytes, bytes, _Gaps] | None = None
 
     def __call__(self, values: FloatArray, observed: BoolArray, domain: BoolArray) -> FloatArray:
         """Return the field with its gaps filled.
@@ -48,32 +68,45 @@ class HarmonicInpainting:
         solution lies within the range of zero and the observed values.
         """
         filled = np.where(observed, values, 0.0)
-        inside = domain.reshape(-1)
-        known = observed.reshape(-1)
+        gaps = self._gaps(observed, domain)
+        if gaps.system is not None:
+            flat = filled.reshape(-1)
+            source = np.zeros(int(np.count_nonzero(gaps.unknown)))
+            for number, weight, given in gaps.sources:
+                source += np.bincount(number, weights=weight * flat[given], minlength=source.size)
+            flat[gaps.unknown] = gaps.system.solve(source)
+        return filled
+
+    def _gaps(self, observed: BoolArray, domain: BoolArray) -> _Gaps:
+        keys = observed.tobytes(), domain.tobytes()
+        if self._latest is None or self._latest[:2] != keys:
+            self._latest = *keys, self._make_gaps(observed.reshape(-1), domain.reshape(-1))
+        return self._latest[2]
+
+    def _make_gaps(self, known: BoolArray, inside: BoolArray) -> _Gaps:
+        if not (inside & ~known).any():
+            return _Gaps(inside & ~known, None)
         first, second, weight = self._edges
         both = inside[first] & inside[second]
         first, second, weight = first[both], second[both], weight[both]
         unknown = inside & ~known & self._reached(first, second, known)
         n = int(np.count_nonzero(unknown))
         if n == 0:
-            return filled
+            return _Gaps(unknown, None)
         number = np.full(inside.size, -1, dtype=np.int64)
         number[unknown] = np.arange(n)
-        flat = filled.reshape(-1)
         diagonal = self._screening * self._area[unknown]
-        source = np.zeros(n)
+        sources = []
         for a, b in ((first, second), (second, first)):
             mine = unknown[a]
             diagonal += np.bincount(number[a[mine]], weights=weight[mine], minlength=n)
             given = mine & known[b]
-            source += np.bincount(number[a[given]], weights=weight[given] * flat[b[given]], minlength=n)
+            sources.append((number[a[given]], weight[given], b[given]))
         inner = unknown[first] & unknown[second]
         rows, columns = [number[first[inner]], number[second[inner]]], [number[second[inner]], number[first[inner]]]
         off = np.tile(-weight[inner], 2)
         matrix = sparse.coo_array((off, (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
-        system = (matrix + sparse.diags_array(diagonal)).tocsc()
-        flat[unknown] = splu(system).solve(source)
-        return filled
+        return _Gaps(unknown, splu((matrix + sparse.diags_array(diagonal)).tocsc()), tuple(sources))
 
     @staticmethod
     def _reached(first: IntArray, second: IntArray, known: BoolArray) -> BoolArray:

@@ -7,6 +7,7 @@ of the inpainting.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,24 +64,35 @@ class MissingStrategy(Protocol):
         ...
 
 
-class ZeroFill:
-    """Set the innovation of missing cells to zero, as in the papers (the default of most methods)."""
+class Filling(ABC):
+    """Extend the innovation into gaps before the transform; linear in the innovation."""
+
+    @abstractmethod
+    def filled(self, image: FloatArray, pair: ImagePair) -> FloatArray:
+        """Extend an image from the observed cells to the domain; zero elsewhere. Local."""
 
     def update(self, setting: GainSetting, pair: ImagePair) -> Update:
         """Local."""
-        return Update(_increment(setting.frame, pair, pair.innovation, setting.gain), {})
+        return Update(_increment(setting.frame, pair, self.filled(pair.innovation, pair), setting.gain), {})
 
 
-class Inpaint:
-    """Extend the innovation into gaps before the transform."""
+class ZeroFill(Filling):
+    """Set the innovation of missing cells to zero, as in the papers (the default of most methods)."""
+
+    def filled(self, image: FloatArray, pair: ImagePair) -> FloatArray:
+        """See ``Filling.filled``."""
+        return np.where(pair.observed, image, 0.0)
+
+
+class Inpaint(Filling):
+    """Extend the innovation from the edges of the gaps."""
 
     def __init__(self, fill: HarmonicInpainting) -> None:
         self._fill = fill
 
-    def update(self, setting: GainSetting, pair: ImagePair) -> Update:
-        """Local."""
-        innovation = self._fill(pair.innovation, pair.observed, pair.domain)
-        return Update(_increment(setting.frame, pair, innovation, setting.gain), {})
+    def filled(self, image: FloatArray, pair: ImagePair) -> FloatArray:
+        """See ``Filling.filled``."""
+        return self._fill(image, pair.observed, pair.domain)
 
 
 class AdjustedVariance:

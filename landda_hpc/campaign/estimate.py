@@ -25,6 +25,7 @@ LARGEST_COUNTED: Final = 200_000
 
 _MAP_WITH_ANALYSIS, _MAP_OF_FORECAST, _CURVES = 0.9e6, 0.5e6, 0.13e6  # bytes of the figures of one time, measured
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
+_COEFFICIENTS = 7.5  # real numbers per pixel: coefficients of one member, curvelets finest
 _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and workspace of one member, curvelets finest
 
 
@@ -127,9 +128,9 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         n_images = len(config.runs) + (config.twin is not None)
         memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + n_images))
         for n in (run.ensemble.members for run in config.runs if run.ensemble is not None):
-            # Rows of the members before and after the analysis, and their images.
+            # Rows of the members before and after the analysis, and their coefficients.
             memory += 16.0 * n * sizes.n_land * (1 + sizes.domain.columns.size / sizes.n_roots)
-            memory += 8.0 * pixels * math.ceil(n / sizes.n_roots)
+            memory += 8.0 * pixels * (1 + _COEFFICIENTS) * math.ceil(n / sizes.n_roots)
         image = len(config.runs) * len(config.output.fields) * pixels * 4
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
         n_depths = len(config.verification.depths_m)

@@ -6,9 +6,10 @@ K = b / (b + r) per coefficient, the mean and every member receive
 
     mean:             C^T K C (y - H xm),
     perturbed:        C^T K C (y + e_i - H x_i), where the sum of e_i is 0          (Burgers et al. 1998),
-    square root:      deviations a_i become a_i - C^T (1 - sqrt(1 - K)) C a_i        (Whitaker and Hamill 2002).
+    square root:      deviations a_i become C^T sqrt(l) (C a_i - (1 - sqrt(1 - K)) C F a_i)  (Whitaker and Hamill 2002)
 
-The square root keeps the mean exactly, because it is linear in deviations that sum to zero.
+with the inflation l of variances. F sets missing cells of an image to zero or fills them; without gaps F a_i = a_i. The
+square root keeps the mean exactly, because it is linear in deviations that sum to zero.
 
 References
 ----------
@@ -33,7 +34,7 @@ from landda_hpc.analysis.ensemble.shrinkage import shrunk_variance
 from landda_hpc.analysis.error_models import ErrorModel
 from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.analysis.learned import LearnedErrors
-from landda_hpc.analysis.missing import GainSetting, MissingStrategy
+from landda_hpc.analysis.missing import Filling, GainSetting, MissingStrategy
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.constants import BoolArray, FloatArray
@@ -80,8 +81,8 @@ class CoefficientFilter(LearnsErrors):
         frame, groups, mean = self._frame, self._errors.groups, pair.mean
         now = self._errors.now(mean)
         mine = [member for block in self._members.blocks for member in block]
-        images = {member: pair.image(pair.anomalies[member]) for member in mine}
-        sampled = self._variance(images)
+        coefficients = {member: frame.forward(pair.image(pair.anomalies[member])) for member in mine}
+        sampled = self._variance(coefficients)
         white = self._white_on(mean.domain)
         spread = spread_image(pair)
         factor = np.ones(groups.n)
@@ -97,13 +98,12 @@ class CoefficientFilter(LearnsErrors):
         variance = groups.expand(factor) * variance
         supported = white > _SUPPORT * white.max()
         b = np.divide(variance, white, out=np.zeros_like(variance), where=supported)
-        r_variance = now.observation.variance(frame, mean.domain)
-        r = np.divide(r_variance, white, out=np.zeros_like(variance), where=supported)
+        r = np.where(supported, self._density(now.observation, mean.domain, white), 0.0)
         prior = LearnedErrors(frame, b, np.nan_to_num(spread), self._seed, "background")
         gain = coefficient_gain(b, r)
         setting = GainSetting(frame, prior, now.observation, gain)
         update = self._missing.update(setting, mean)
-        change = self._member_changes(setting, pair, images, factor)
+        change = self._member_changes(setting, pair, coefficients, factor, sampled)
         increments = pair.of_cells(update.increment)[None, :] + change
         diagnostics = (
             gain_statistics(gain, variance, frame.blocks)
@@ -117,39 +117,82 @@ class CoefficientFilter(LearnsErrors):
         analysis = Analysis(update.increment, spread, diagnostics, warnings=self._errors.warning(now.diagnostics))
         return EnsembleAnalysis(analysis, observed=self._members.by_cell(increments))
 
-    def _variance(self, images: Mapping[int, FloatArray]) -> FloatArray:
+    def _variance(self, coefficients: Mapping[int, FloatArray]) -> FloatArray:
         """Sample variances of the members' coefficients, (n_var,). Collective."""
         blocks = self._members.blocks
         energy = np.zeros((len(blocks), self._frame.n_var))
         for row, block in zip(energy, blocks, strict=True):
             for member in block:
-                self._frame.accumulate_energy(images[member], row)
+                row += self._frame.energy(coefficients[member])
         variance: FloatArray = self._members.sum_blocks(energy) / (self._members.n_members - 1)
         return variance
 
+    def _density(self, errors: ErrorModel, domain: BoolArray, white: FloatArray) -> FloatArray:
+        """Variances of coefficients relative to white errors of unit variance, (n_var,). Collective in a first call."""
+        if isinstance(errors, LearnedErrors):
+            return errors.density
+        return _ratio(errors.variance(self._frame, domain), white)
+
     def _member_changes(
-        self, setting: GainSetting, pair: EnsemblePair, images: Mapping[int, FloatArray], factor: FloatArray
+        self,
+        setting: GainSetting,
+        pair: EnsemblePair,
+        coefficients: Mapping[int, FloatArray],
+        factor: FloatArray,
+        sampled: FloatArray,
     ) -> FloatArray:
         """Changes of the deviations of this process's members, (n_members here, n_cells). Collective."""
-        frame, inflation = self._frame, self._inflation
+        frame, inflation, domain = self._frame, self._inflation, pair.mean.domain
         root = self._errors.groups.expand(np.sqrt(factor))
-        is_inflated = bool((factor != 1.0).any())
         noise = self._perturbations(setting.observation, pair) if self._is_perturbed else {}
-        mine = replace(setting, gain=setting.gain if self._is_perturbed else 1.0 - np.sqrt(1.0 - setting.gain))
-        analysed: dict[int, FloatArray] = {}
-        for member, background in images.items():
-            inflated = (
-                np.where(pair.mean.domain, frame.apply_gain(background, root), 0.0) if is_inflated else background
-            )
-            innovation = noise[member] - inflated if self._is_perturbed else -inflated
-            analysed[member] = inflated + self._missing.update(mine, _with_innovation(pair.mean, innovation)).increment
-            analysed[member] = inflation.relaxed(background, analysed[member])
+        mine = setting if self._is_perturbed else replace(setting, gain=1.0 - np.sqrt(1.0 - setting.gain))
+        changes: dict[int, FloatArray] = {}
+        for member, c in coefficients.items():
+            image = pair.image(pair.anomalies[member])
+            change = self._change(mine, pair.mean, image, c, root, noise.get(member))
+            changes[member] = inflation.relaxed(np.zeros_like(change), change)
         if inflation.relax_spread > 0.0:
-            stds = [np.sqrt(self._scales.sums(self._variance(part))) for part in (images, analysed)]
-            stretch = self._scales.expand(inflation.after(*stds))
-            analysed = {m: np.where(pair.mean.domain, frame.apply_gain(a, stretch), 0.0) for m, a in analysed.items()}
-        rows = [pair.of_cells(analysed[member] - images[member]) for member in images]
+            whole = {m: pair.image(pair.anomalies[m]) + change for m, change in changes.items()}
+            after = {m: frame.forward(image) for m, image in whole.items()}
+            stds = [np.sqrt(self._scales.sums(part)) for part in (sampled, self._variance(after))]
+            stretch = self._scales.expand(inflation.after(*stds) - 1.0)
+            for m, c in after.items():
+                changes[m] = changes[m] + np.where(domain, frame.inverse(frame.scale_by(c, stretch)), 0.0)
+        rows = [pair.of_cells(change) for change in changes.values()]
         return np.array(rows).reshape(len(rows), pair.cell.size)
+
+    def _change(
+        self,
+        setting: GainSetting,
+        pair: ImagePair,
+        image: FloatArray,
+        c: FloatArray,
+        root: FloatArray,
+        noise: FloatArray | None,
+    ) -> FloatArray:
+        """Change of one deviation: inflation by ``root``, and G (e - H a) with the gain G of the setting. Local.
+
+        All parts are added in coefficient space, so that one inverse transform suffices. Without gaps the coefficients
+        of the filled deviation are those of the deviation.
+
+        Parameters
+        ----------
+        image, c : deviation a, and its coefficients.
+        noise : perturbation e of the observation; None without.
+        """
+        frame, missing, gain = self._frame, self._missing, setting.gain
+        if not isinstance(missing, Filling):
+            inflated = image + np.where(pair.domain, frame.inverse(frame.scale_by(c, root - 1.0)), 0.0)
+            innovation = -inflated if noise is None else noise - inflated
+            return inflated - image + missing.update(setting, _with_innovation(pair, innovation)).increment
+        if np.array_equal(pair.observed, pair.domain):
+            total = frame.scale_by(c, (root - 1.0) - gain * root)
+        else:
+            seen = frame.forward(missing.filled(image, pair))
+            total = frame.scale_by(c, root - 1.0) - frame.scale_by(seen, gain * root)
+        if noise is not None:
+            total += frame.scale_by(frame.forward(missing.filled(noise, pair)), gain)
+        return np.where(pair.domain, frame.inverse(total), 0.0)
 
     def _perturbations(self, errors: ErrorModel, pair: EnsemblePair) -> dict[int, FloatArray]:
         """Perturbations of the observation for this process's members, with a sum of zero over all. Collective."""

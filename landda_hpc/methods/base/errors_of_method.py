@@ -80,7 +80,8 @@ def ensemble_errors(observation: ErrorSection, frame: ImageFrame, context: Metho
     from landda_hpc.analysis.ensemble.errors import EnsembleErrors
 
     learning = observation if _is_learning(observation) else LearnedErrorsConfig()
-    learned = learning.learned_errors(frame, context)
+    # Only the sums over groups are used: B in space is that of the members.
+    learned = learning.model_copy(update={"local": False}).learned_errors(frame, context)
     fixed = _fixed(observation, "observation", frame, context)
     return EnsembleErrors(learned, fixed, _reported(observation, context))
 
