@@ -9,7 +9,8 @@ from landda_hpc.config import CampaignConfig, read_resolved
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.storage.campaign_folder import CampaignFolder, Status
 from landda_hpc.storage.image_files import list_images
-from landda_hpc.storage.series_files import list_series, series_folder
+from landda_hpc.storage.mean_files import list_means, means_folder
+from landda_hpc.storage.series_files import Period, list_series, series_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +156,18 @@ class CampaignResults:
         """
         files = list_series(series_folder(self.path)).get(self._known(run), {})
         return self._open(run, list(files.values()), "series")
+
+    def means(self, run: str, period: Period = "monthly") -> xr.Dataset:
+        """Daily or monthly means of a run's soil water, loaded when they are used; needs ``output.series.means``.
+
+        Raises
+        ------
+        ConfigError : the campaign does not have that run.
+        DataError : no day or month is complete yet, or means are not written.
+        """
+        known = self._known(run)
+        files = [f.path for f in list_means(means_folder(self.path)) if (f.run, f.period) == (known, period)]
+        return self._open(run, files, f"{period} means")
 
     def _known(self, run: str) -> str:
         if run not in (*self.runs, "nature"):

@@ -114,7 +114,15 @@ def build_parts(
         None
         if settings is None
         else SeriesRecorder(
-            settings, config.name, config.verification.depths_m, domain, world, traffic, folder, inventory
+            settings,
+            config.name,
+            config.verification.depths_m,
+            domain,
+            world,
+            traffic,
+            folder,
+            inventory,
+            24 // config.time.cycle_hours,
         )
     )
     return CampaignParts(
@@ -129,6 +137,7 @@ def build_parts(
         updates=updates,
         keeper=CheckpointKeeper(
             config.checkpoint,
+            config.output,
             config.time.cycle_hours,
             base.header,
             domain,

@@ -126,6 +126,10 @@ class StateKeeper(Protocol):
         """Write a checkpoint and remove those that are no longer kept; return its file name. Collective."""
         ...
 
+    def continue_memory(self, memory: Memory) -> None:
+        """Continue the memories of another campaign's checkpoint, where they fit. Local: roots."""
+        ...
+
     def restore_memory(self, memory: Memory) -> None:
         """Restore the memories of the methods from a checkpoint. Local: roots."""
         ...

@@ -22,6 +22,7 @@ from landda_hpc.instances.colm_case import CaseDomain
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.spun_up_start import initial_problems
+from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.methods.base.assembly import make_ensemble_method, make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.catalogue import Catalogue, open_source
@@ -65,7 +66,7 @@ def find_problems(
     problems = list(survey.problems)
     missing = set()
     embedded = config.model.embedded
-    is_folder = embedded is not None and embedded.file_of("restart") is not None
+    is_stored = embedded is not None and StoredStates.of(embedded, config.data_root, config.time.start) is not None
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
     for name, observed in (
@@ -78,8 +79,8 @@ def find_problems(
     if config.observations.withheld is not None:
         sections.append((config.observations.withheld, "observations.withheld"))
     for where, path in (found for section, place in sections for found in _files_of_section(section, place)):
-        if where == INITIAL_FILE and (not begins or is_folder):
-            continue  # not read, or a folder that is checked with the tiles
+        if where == INITIAL_FILE and (not begins or is_stored):
+            continue  # not read, or checked with the tiles
         if not (config.data_root / path).is_file():
             missing.add(where)
             problems.append(
@@ -196,9 +197,10 @@ def save_surveys(
 ) -> None:
     """Save the surveys of the start, unless they exist: later files are also late at a resume. Collective.
 
-    Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist.
+    Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist. An
+    extended campaign adds its further times.
     """
     with together(world, "saving the survey of observations"):
         for one, file in ((source, folder.survey_file), (referee, folder.referee_survey_file)):
-            if world.rank == 0 and one is not None and one.surveyed and not file.is_file():
+            if world.rank == 0 and one is not None and set(one.surveyed) - set(read_survey(file) or ()):
                 write_survey(file, one.surveyed)

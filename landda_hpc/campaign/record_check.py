@@ -13,8 +13,9 @@ from landda_hpc.config import TimeConfig
 from landda_hpc.errors import StorageError
 from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
-from landda_hpc.storage.checkpoint import CheckpointHeader, read_header
+from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, verify
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
+from landda_hpc.storage.mean_files import cut_means, means_folder
 from landda_hpc.storage.record_inventory import KEY, TIMINGS, Inventory, Lack, RecordCheck, describe_cycles
 from landda_hpc.storage.retention import latest_valid, list_checkpoints
 from landda_hpc.storage.series_files import cut_series, series_folder
@@ -68,6 +69,29 @@ def newest_checkpoint(
     return path
 
 
+def require_resumable(folder: CampaignFolder, path: Path, models: ModelSystem | None = None) -> CheckpointHeader:
+    """Verify a checkpoint, every byte, and the records up to it; return its header. Local: rank 0.
+
+    Parameters
+    ----------
+    models : as in ``newest_checkpoint``.
+
+    Raises
+    ------
+    StorageError : the checkpoint is damaged, or records or files of the model are missing.
+    """
+    header = verify(path)
+    time = datetime.fromisoformat(header.valid_time)
+    reason = models.objection(header.records.get(MODEL_FILES, {}), time) if models else None
+    lacks = [str(lack) for lack in _lacking(folder, header, RecordCheck(folder.path)) if lack.is_result]
+    if reason or lacks:
+        raise StorageError(
+            f"{path}: a campaign cannot continue from this checkpoint: {reason or '; '.join(lacks)}. Choose another "
+            "one, or put the files back from a copy."
+        )
+    return header
+
+
 def restore_records(
     folder: CampaignFolder, clock: TimeConfig, header: CheckpointHeader | None, *, accept_gaps: bool = False
 ) -> Inventory:
@@ -94,6 +118,7 @@ def restore_records(
         else:
             folder.truncate_records(name, cycle)
     cut_series(series_folder(folder.path), now)
+    cut_means(means_folder(folder.path), now)
     if header is None:
         return Inventory(folder.path)
     if known and not lacks:

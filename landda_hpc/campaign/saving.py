@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from landda_hpc.analysis.running_statistics import MethodMemory
-from landda_hpc.config import CheckpointConfig
+from landda_hpc.config import CheckpointConfig, OutputConfig
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
@@ -19,10 +21,11 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
-from landda_hpc.storage.checkpoint_format import MODEL_FILES
+from landda_hpc.storage.checkpoint_format import GRID, MODEL_FILES
 from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
+from landda_hpc.storage.record_retention import is_first, prune_records
 from landda_hpc.storage.retention import (
     apply_retention,
     checkpoint_name,
@@ -30,6 +33,8 @@ from landda_hpc.storage.retention import (
     prune_restart_sets,
     remove_later,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,7 @@ class CheckpointKeeper:
     Attributes
     ----------
     settings : when checkpoints are written, and which are kept.
+    output : which images and series are kept.
     cycle_hours : hours between analyses.
     header : of the campaign's checkpoints, with the values of its start.
     domain, world, folder : of the campaign.
@@ -48,6 +54,7 @@ class CheckpointKeeper:
     """
 
     settings: CheckpointConfig
+    output: OutputConfig
     cycle_hours: int
     header: CheckpointHeader
     domain: Domain
@@ -68,8 +75,9 @@ class CheckpointKeeper:
         records: dict[str, Any] = {}
         with together(world, f"taking the inventory of the records up to {time}"):
             if world.rank == 0:
+                records = {GRID: self.domain.grid.describe()}
                 memory = {name: remembering.state() for name, remembering in self.memories.items()}
-                records = {KEY: self.inventory.to_plain(time)} | ({MEMORY: encode_memory(memory)} if memory else {})
+                records |= {KEY: self.inventory.to_plain(time)} | ({MEMORY: encode_memory(memory)} if memory else {})
         files = self.models.files(instances, time)
         records |= {MODEL_FILES: files} if files else {}
         header = replace(self.header, cycle=cycle, valid_time=time.isoformat(), records=records)
@@ -82,7 +90,22 @@ class CheckpointKeeper:
             if world.rank == 0:
                 remove_later(self.folder.checkpoints, cycle)
                 retain(self.settings, self.cycle_hours, self.folder, self.models, cycle)
+                retain_records(self.output, self.folder, self.inventory, time)
         return name
+
+    def continue_memory(self, memory: Memory) -> None:
+        """Continue the memories of another campaign's checkpoint in runs of the same name. Local: roots.
+
+        A run continues only if its memory has the same arrays; otherwise its method begins to learn.
+        """
+        for name, remembering in self.memories.items():
+            given = memory.get(name, {})
+            fits = {k: a.shape for k, a in given.items()} == {k: a.shape for k, a in remembering.state().items()}
+            if fits:
+                remembering.restore(given)
+            if self.world.rank == 0:
+                how = "continues that of the checkpoint" if fits else "begins, as the checkpoint has none that fits"
+                logger.info("memory of '%s': %s", name, how)
 
     def restore_memory(self, memory: Memory) -> None:
         """Restore the memories from a checkpoint. Local: roots.
@@ -122,8 +145,17 @@ def retain(
     ----------
     cycle : of the current checkpoint; later ones, which a resume skipped, are not removed.
     """
-    cadence = settings.every_hours // cycle_hours
-    apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle)
+    cadence, step = settings.every_hours // cycle_hours, timedelta(hours=settings.every_hours)
+    is_kept = partial(is_first, step=step, monthly=settings.keep_monthly, yearly=settings.keep_yearly)
+    apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle, is_kept)
     kept = checkpoint_times(folder.checkpoints)
     prune_restart_sets(folder.restart, kept)
     models.release(kept)
+
+
+def retain_records(output: OutputConfig, folder: CampaignFolder, inventory: Inventory, now: datetime) -> None:
+    """Remove images and series that are not kept, also from the inventory. Local: rank 0.
+
+    Called after every checkpoint, and at a resume, with the time of the newest checkpoint.
+    """
+    inventory.release(prune_records(folder.path, output, now, checkpoint_times(folder.checkpoints)))

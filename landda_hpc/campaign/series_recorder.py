@@ -19,6 +19,7 @@ from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.regridding.depth import layers_down_to, observe
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.mean_files import MeanWriter
 from landda_hpc.storage.record_inventory import DayMark, Inventory
 from landda_hpc.storage.series_files import SeriesFrame, SeriesSlice, SeriesWriter, day_digest, series_folder
 
@@ -28,13 +29,14 @@ class SeriesRecorder:
 
     Parameters
     ----------
-    settings : which layers are recorded.
+    settings : which layers are recorded, and whether means are written.
     campaign : its name.
     depths_m : scored layers.
     domain : of the campaign.
     world, traffic : all ranks, and their communication with the roots.
     folder : of the campaign; rank 0 writes.
     inventory : of its records, on rank 0.
+    n_per_day : cycles per day.
 
     Notes
     -----
@@ -52,11 +54,13 @@ class SeriesRecorder:
         traffic: RootTraffic,
         folder: CampaignFolder,
         inventory: Inventory,
+        n_per_day: int,
     ) -> None:
         self._domain, self._world, self._traffic, self._inventory = domain, world, traffic, inventory
         self._n_layers = layers_down_to(settings.to_depth_m)
         self._observed = domain.observed_weights > 0.0
         self._writer: SeriesWriter | None = None
+        self._means: MeanWriter | None = None
         with together(world, "making the folder of the series"):
             if world.rank == 0:
                 frame = SeriesFrame.of(domain.grid, domain.cells.cell, depths_m)
@@ -65,6 +69,8 @@ class SeriesRecorder:
                     "source": f"{software()}; configuration in config.yaml of the campaign",
                 }
                 self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
+                if settings.means:
+                    self._means = MeanWriter(folder.path, frame, attributes, n_per_day)
 
     def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
         """Record every run at the end of a cycle; of an ensemble its mean. Collective over the world.
@@ -87,6 +93,8 @@ class SeriesRecorder:
                     parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
                     path, day = self._writer.add(name, time, SeriesSlice(*parts))
                     self._inventory.wrote_day(path, time.date(), DayMark(cycle, len(day), day_digest(day)))
+                    for file, means in self._means.add(name, time, day[time]) if self._means is not None else ():
+                        self._inventory.wrote_day(file.path, file.final, DayMark(cycle, len(means), day_digest(means)))
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
         """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""

@@ -13,12 +13,13 @@ from typing import Any
 from landda_hpc import fourier
 from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.cycle import Campaign, Outcome
-from landda_hpc.campaign.parts import BackgroundObserver
+from landda_hpc.campaign.parts import BackgroundObserver, StateKeeper
 from landda_hpc.campaign.preflight import open_sources, save_surveys
+from landda_hpc.campaign.provenance import record_job
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
-from landda_hpc.campaign.saving import lacks_restarts, retain
-from landda_hpc.config import CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
+from landda_hpc.campaign.saving import lacks_restarts, retain, retain_records
+from landda_hpc.config import AnyModel, CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
@@ -33,6 +34,7 @@ from landda_hpc.instances.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
+from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
@@ -40,6 +42,7 @@ from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
+from landda_hpc.storage.provenance_log import Event
 from landda_hpc.storage.record_inventory import Inventory
 
 logger = logging.getLogger(__name__)
@@ -120,7 +123,9 @@ def start_campaign(
         models.prepare(instances, stop)
         base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
         parts = build_parts(base, observer=observer)
+        _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
         save_surveys(folder, source, referee, world)
+        record_job(output, world, "start", 0, config.time.start.isoformat())
         return Campaign(parts)
 
 
@@ -189,6 +194,8 @@ def resume_campaign(
                 if world.rank == 0:
                     inventory = restore_records(folder, config.time, header, accept_gaps=accept_gaps)
                     retain(config.checkpoint, config.time.cycle_hours, folder, models, cycle)
+                    if header is not None:
+                        retain_records(config.output, folder, inventory, config.time.valid_time(cycle))
                     lacks_sets = header is not None and lacks_restarts(
                         config.checkpoint, config.instance_names, folder, config.time.valid_time(cycle)
                     )
@@ -197,10 +204,14 @@ def resume_campaign(
                 models.write_restarts(instances, config.time.valid_time(cycle))
             base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
             parts = build_parts(base, inventory)
+            if memory is None:
+                _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:
                     parts.keeper.restore_memory(memory)
             save_surveys(folder, source, referee, world)
+            event: Event = "start" if header is None else "resume"
+            record_job(output, world, event, cycle, config.time.valid_time(cycle).isoformat())
     return Campaign(parts, cycle)
 
 
@@ -285,6 +296,17 @@ def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communica
                     # A refused start changes nothing.
                     folder.restore_status(content)
         raise
+
+
+def _continue_memory(
+    keeper: StateKeeper, model: AnyModel, data_root: Path, start: datetime, world: Communicator
+) -> None:
+    """Continue the methods' memories of the checkpoint from which a campaign begins, if it has one. Collective."""
+    with together(world, "continuing the methods' memory"):
+        stored = None if model.embedded is None else StoredStates.of(model.embedded, data_root, start)
+        memory = {} if stored is None else stored.memory()
+        if memory:
+            keeper.continue_memory(memory)
 
 
 def _read_state(

@@ -17,13 +17,16 @@ from landda_hpc.commands import (
     analyse,
     archive,
     bench,
+    branch,
     check,
     climate,
     colm,
     compare,
     curvelet,
+    diff,
     digest,
     errors,
+    extend,
     init,
     job,
     memory,
@@ -32,6 +35,7 @@ from landda_hpc.commands import (
     regress,
     reproduce,
     resume,
+    rewind,
     run,
     schema,
     score,
@@ -75,7 +79,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
-for module in (init, check, run, resume, status, job, score, plot, errors, digest, schema, warm_up):
+for module in (
+    init,
+    check,
+    run,
+    resume,
+    extend,
+    rewind,
+    branch,
+    status,
+    job,
+    score,
+    plot,
+    errors,
+    digest,
+    diff,
+    schema,
+    warm_up,
+):
     app.command(name=name_of(module))(module.command)
 app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 

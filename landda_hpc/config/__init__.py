@@ -30,7 +30,7 @@ from landda_hpc.config.observations import (
     TwinObservations,
     WithheldConfig,
 )
-from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig, SeriesConfig
+from landda_hpc.config.output import CheckpointConfig, KeepConfig, OutputConfig, ParallelConfig, SeriesConfig
 from landda_hpc.config.problems import parse_section, problems_of
 from landda_hpc.config.quality import (
     CHECKS,
@@ -101,6 +101,7 @@ __all__ = [
     "GridConfig",
     "InnovationCheck",
     "InstantWindow",
+    "KeepConfig",
     "MapErrors",
     "MeanWindow",
     "Model",

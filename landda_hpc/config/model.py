@@ -76,19 +76,21 @@ class ColumnModelConfig(AnyModel):
         description="conductivity between two soil layers: 'mean' = at their mean saturation, as in CoLM2014, "
         "'upstream' = that of the layer which the water leaves (docs/column.md)",
     )
-    initial: Literal["climatology", "file", "spun_up", "restart"] = Field(
+    initial: Literal["climatology", "file", "spun_up", "restart", "checkpoint"] = Field(
         "climatology",
         description="initial state: 'climatology' = soil water estimated by climate class, 'file' = volumetric soil "
         "water from a monthly climatology in initial_file, 'spun_up' = the complete state of a spun-up model "
-        "(land_surface "
-        "only), by default that of the package, 'restart' = the restart sets of another campaign",
+        "(land_surface only), by default that of the package, 'restart' = the restart sets of another campaign, "
+        "'checkpoint' = a checkpoint of another campaign; runs of the same name also continue what their methods have "
+        "learned",
     )
     initial_file: Path | None = Field(
         None,
         description="under data_root (by default the configuration's folder): netCDF with monthly swl1..3 (m3 m-3); "
         "with spun_up, output of 'landda land spinup': the file of its --year (any tiles and time of the year), or "
         "spinup.h5 (the same tiles, and a model start within 31 days of the spin-up's day of the year); "
-        "with restart, the folder restart/YYYY-DDD-SSSSS of a time (the same tiles, and a model start at that time)",
+        "with restart, the folder restart/YYYY-DDD-SSSSS of a time, with checkpoint, the file (the same tiles, and a "
+        "model start at that time)",
     )
     spinup_days: int = Field(
         30,
@@ -112,7 +114,7 @@ class ColumnModelConfig(AnyModel):
     ) -> list[str]:
         """See ``AnyModel.problems``."""
         problems: list[str] = []
-        if self.initial in ("file", "restart") and self.initial_file is None:
+        if self.initial in ("file", "restart", "checkpoint") and self.initial_file is None:
             problems.append(f"model.initial = {self.initial} needs model.initial_file")
         if self.initial == "climatology" and self.initial_file is not None:
             problems.append(
@@ -127,7 +129,7 @@ class ColumnModelConfig(AnyModel):
         undivided = [step for step, seconds in steps.items() if seconds % self.timestep_s]
         return problems + [f"model.timestep_s = {self.timestep_s} does not divide the {step}" for step in undivided]
 
-    def file_of(self, initial: Literal["file", "spun_up", "restart"]) -> Path | None:
+    def file_of(self, initial: Literal["file", "spun_up", "restart", "checkpoint"]) -> Path | None:
         """Path that ``initial_file`` names, if the model starts from such a file; else None."""
         return self.initial_file if self.initial == initial else None
 

@@ -21,12 +21,22 @@ class ParallelConfig(Section):
     roots: Count | None = Field(None, description="number of ranks in the root group; default min(ranks, 10)")
 
 
+class KeepConfig(Section):
+    """Files that are kept, by their time; the others are removed with each checkpoint."""
+
+    last: Count = Field(description="number of newest times kept")
+    monthly: bool = Field(False, description="also keep the first time of each month")
+    yearly: bool = Field(False, description="also keep the first time of each year")
+
+
 class CheckpointConfig(Section):
     """Interval of the checkpoints, and rules for keeping them."""
 
     every_hours: Count = Field(24, description="simulated hours between checkpoints")
     keep_last: Count = Field(2, description="newest checkpoints kept")
     keep_every: Count | None = Field(None, description="keep every n-th checkpoint permanently")
+    keep_monthly: bool = Field(False, description="keep the first checkpoint of each month permanently")
+    keep_yearly: bool = Field(False, description="keep the first checkpoint of each year permanently")
     mode: Literal["auto", "parallel", "serial"] = Field(
         "auto",
         description="written by all ranks with parallel HDF5, or gathered to one rank; 'auto' = parallel if "
@@ -35,7 +45,8 @@ class CheckpointConfig(Section):
     restarts: bool = Field(
         False,
         description="also write restart files to restart/ with each checkpoint, and remove them with it: for the "
-        "embedded model one file per rank in CoLM's layout, for your CoLM all files of each run's analysed restart",
+        "embedded model one file per run and 65,536 tiles in CoLM's layout, for your CoLM all files of each run's "
+        "analysed restart",
     )
 
 
@@ -43,6 +54,14 @@ class SeriesConfig(Section):
     """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
 
     to_depth_m: float = Field(1.0, ge=0.001, le=3.433, description="depth down to which soil layers are recorded, m")
+    means: bool = Field(
+        False,
+        description="also write means of complete days and months to means/ (CF); they stay when the series are "
+        "removed",
+    )
+    keep: KeepConfig | None = Field(
+        None, description="files of days that are kept; default all. Verification needs the series of its period"
+    )
 
 
 class OutputConfig(Section):
@@ -58,6 +77,9 @@ class OutputConfig(Section):
         description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
     )
     every_hours: Count = Field(24, description="simulated hours between image files")
+    keep_images: KeepConfig | None = Field(
+        None, description="times of image files that are kept, and all of 'times'; default all"
+    )
     times: tuple[UtcTime, ...] = Field(
         (), max_length=MAX_CYCLES, description="additional times of image files, UTC; each must be the end of a cycle"
     )

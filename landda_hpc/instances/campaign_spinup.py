@@ -24,7 +24,7 @@ from landda_hpc.state import TileState
 
 if TYPE_CHECKING:
     from landda_hpc.instances.embedded_models import EmbeddedSetup
-    from landda_hpc.instances.warm_start import RestartSets
+    from landda_hpc.instances.warm_start import StoredStates
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class CampaignSpinUp:
         StoppedError : a stop request came; the states are saved, and a resume continues the spin-up.
         """
         setup, world = self._setup, self._world
-        begin, sets = setup.start - setup.model.spinup, setup.restart_sets
+        begin, sets = setup.start - setup.model.spinup, setup.stored_states
         if sets is None:
             key_of: Callable[[Instance], Hashable] = trajectory_key
             distinct = trajectories(instances, setup.model.spinup, setup.start)
@@ -217,7 +217,7 @@ class CampaignSpinUp:
         saved.save([t.name for t in begun.values()], states, now)
 
 
-def _key_with_sets(sets: RestartSets, instance: Instance) -> Hashable:
+def _key_with_sets(sets: StoredStates, instance: Instance) -> Hashable:
     """Each instance has its own restart set; members without one branch from that of the control."""
     is_branch = instance.member is not None and not sets.has(instance.name)
     return trajectory_key(instance) if is_branch else instance.name

@@ -59,8 +59,8 @@ def column_maker(model: ColumnModelConfig, setup: EmbeddedSetup, mine: slice) ->
 def column_start(model: ColumnModelConfig, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
     """State of all tiles of an instance, so that its bits do not depend on the partition."""
     domain = setup.domain
-    if setup.restart_sets is not None:  # of the free model; instances of a campaign read only their tiles
-        return setup.restart_sets.state(domain, instance, slice(0, len(domain.tiles)))
+    if setup.stored_states is not None:  # of the free model; instances of a campaign read only their tiles
+        return setup.stored_states.state(domain, instance, slice(0, len(domain.tiles)))
     climate = tile_climate(domain.tiles, domain.climatology)
     tiles, change = setup.wetness_change(instance)
     if model.initial == "spun_up":

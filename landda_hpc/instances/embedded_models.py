@@ -20,7 +20,7 @@ from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import EmbeddedModelSection
 from landda_hpc.instances.model_setup import ModelSetup, model_setup
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
-from landda_hpc.instances.warm_start import RestartSets
+from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.forcing.latent import BASE_STREAM
@@ -35,7 +35,7 @@ from landda_hpc.random_fields.anisotropic import two_scale_anisotropic_field
 from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.rank_restart import write_restart
+from landda_hpc.storage.restart_set import write_restart
 
 NATURE_STREAM = "nature"
 
@@ -141,9 +141,9 @@ class EmbeddedSetup(ModelSetup):
         return model, state.take(mine)
 
     @cached_property
-    def restart_sets(self) -> RestartSets | None:
+    def stored_states(self) -> StoredStates | None:
         """The sets that the model begins from; None if it begins otherwise."""
-        return self.model.restart_sets(self.data_root, self.start)
+        return self.model.stored_states(self.data_root, self.start)
 
     def wetness_change(self, instance: Instance) -> tuple[Tiles, FloatArray]:
         """Tiles of an instance, and the change of its initial relative wetness, 1, (n_tiles,). Local."""
@@ -276,7 +276,7 @@ class EmbeddedModels:
                 (self._folder.path / SPIN_UP).unlink(missing_ok=True)
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
-        """One CoLM-layout file per rank and instance. Collective."""
+        """Restart files in CoLM's layout, for every instance. Collective."""
         group = self._world.split(self._domain.layout.group_of(self._world.rank))
         assert group is not None, "every rank has a group"
         for instance in instances:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from landda_hpc.instances.instance import Instance
     from landda_hpc.instances.model_setup import ModelSetup
     from landda_hpc.instances.model_system import ModelSystem
-    from landda_hpc.instances.warm_start import RestartSets
+    from landda_hpc.instances.warm_start import StoredStates
     from landda_hpc.model.protocol import ModelMaker
     from landda_hpc.parallel.communicator import Communicator
     from landda_hpc.state import TileState
@@ -110,6 +110,6 @@ class EmbeddedModelSection(ModelSection):
 
         return climate_start(setup, instance, time)
 
-    def restart_sets(self, data_root: Path, start: datetime) -> RestartSets | None:
+    def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
         """The restart sets that the model begins from in place of an initial state; None by default. Local."""
         return None

@@ -12,16 +12,14 @@ from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.own.spun_up import SpunUpColumns, days_apart, read_spun_up
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import bare_instances
-from landda_hpc.instances.warm_start import RestartSets
+from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
+from landda_hpc.storage.checkpoint_format import GRID
 
 MAX_DAYS_APART: Final = 31
 """Half of two months: a file of six dates always has one close enough."""
-
-GRID_RECORD: Final = "grid"
-"""Record of a spin-up's checkpoint: the grid of its tiles."""
 
 PERIOD_RECORD: Final = "period_years"
 """Record of a spin-up's checkpoint: the number of years of weather that it repeats."""
@@ -75,7 +73,7 @@ def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool =
     model, start = config.model.embedded, config.time.start
     if model is None:
         return []
-    sets = RestartSets.of(model, config.data_root, start)
+    sets = StoredStates.of(model, config.data_root, start)
     if sets is not None:
         instances = bare_instances(config.runs, has_nature=config.twin is not None)
         return sets.problems(instances, len(domain.tiles) if is_whole else None)
@@ -114,7 +112,7 @@ def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, be
             "'landda land spinup', or the netCDF file of its --year."
         )
     # Files of earlier versions do not contain their grid.
-    grid = header.records.get(GRID_RECORD)
+    grid = header.records.get(GRID)
     if domain is not None and (header.n_tiles != len(domain.tiles) or grid not in (None, domain.grid.describe())):
         raise ConfigError(
             f"{path} holds {header.n_tiles} tiles of {grid or 'a grid'}, the campaign has {len(domain.tiles)} of "

@@ -18,6 +18,7 @@ import yaml
 
 from landda_hpc.config import MODELS, CampaignConfig, ColmModelConfig, VerificationConfig, read_plain, read_resolved
 from landda_hpc.errors import ConfigError
+from landda_hpc.storage.provenance_log import IDENTITIES, read_events
 
 RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
 """Keys of ``verification`` that define the scores of every cycle. They do not affect the trajectory."""
@@ -81,10 +82,11 @@ def accepted_identities(config_file: Path) -> tuple[str, ...]:
     """Hashes that a checkpoint of the campaign of ``config.yaml`` may have. Local.
 
     The hash of the file, that of its content as this version reads it (the same values may be written in another way),
-    and both as computed by version 0.1.0.
+    both as computed by version 0.1.0, and those with the calendars that the campaign had before it was extended.
     """
     plain, meant = read_plain(config_file), read_resolved(config_file).model_dump(mode="json")
     found = [hash_of(data) for data in (plain, meant) for hash_of in (_hash_of_now, _hash_of_0_1_0)]
+    found += [name for event in read_events(config_file.parent) for name in event.get(IDENTITIES, ())]
     return tuple(dict.fromkeys(found))
 
 

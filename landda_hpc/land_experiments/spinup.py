@@ -18,7 +18,7 @@ from landda_hpc.formats.own.spun_up import SpunUpColumns, write_spun_up
 from landda_hpc.instances.campaign_weather import period_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
-from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES, PERIOD_RECORD
+from landda_hpc.instances.spun_up_start import INSTANCES, PERIOD_RECORD
 from landda_hpc.io.provenance import software
 from landda_hpc.land_experiments.forcing_period import ForcingPeriod
 from landda_hpc.land_experiments.spinup_files import Drift, Pass, SpinUpFiles
@@ -29,13 +29,14 @@ from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
+from landda_hpc.storage.checkpoint_format import GRID
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 3
 """Passes between extrapolations: one to adjust, two to determine the direction of changes."""
 
-FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6, "restart": 6}
+FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6, "restart": 6, "checkpoint": 6}
 """First year of extrapolation by initial state; earlier, fast components still change the slow ones."""
 
 Progress = Callable[[Drift], None]
@@ -127,7 +128,7 @@ def spin_up(
     with together(world, "making the spin-up's model"):
         setup = EmbeddedSetup.of(config, domain)
         model, whole = setup.free_run(mine)
-    records = {GRID_RECORD: domain.grid.describe(), PERIOD_RECORD: period.years}
+    records = {GRID: domain.grid.describe(), PERIOD_RECORD: period.years}
     header = replace(setup.header, instances=INSTANCES, records=records)
     files = SpinUpFiles(folder, header, config.checkpoint.mode, mine, world)
     with files.held():

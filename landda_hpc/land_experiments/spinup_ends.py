@@ -12,9 +12,10 @@ from landda_hpc.constants import FROZEN_ICE, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES, period_years
+from landda_hpc.instances.spun_up_start import INSTANCES, period_years
 from landda_hpc.state import PatchType
 from landda_hpc.storage.checkpoint import read_header, read_instance
+from landda_hpc.storage.checkpoint_format import GRID
 
 SAME_TABLE_M: Final = 0.05
 QUANTILES: Final = (0.5, 0.9, 1.0)
@@ -68,9 +69,9 @@ def compare_ends(domain: Domain, path: Path, other: Path) -> Ends:
             raise ConfigError(
                 f"{file} is not a spin-up file: it holds {', '.join(header.instances)}. Name another folder."
             )
-        if header.n_tiles != n or header.records.get(GRID_RECORD, grid) != grid:
+        if header.n_tiles != n or header.records.get(GRID, grid) != grid:
             raise ConfigError(
-                f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "
+                f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID, 'a grid')}, the "
                 f"configuration has {n} of {grid}: only states of the same tiles can be compared."
             )
     of_other = read_header(other)

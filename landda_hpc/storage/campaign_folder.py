@@ -3,11 +3,15 @@
 ::
 
     config.yaml     the resolved configuration        checkpoints/  see storage.checkpoint
-    status.json     state of the campaign         restart/      see storage.rank_restart
+    status.json     state of the campaign         restart/      see storage.restart_set
     cycles.jsonl    one line per cycle                images/       see storage.image_files
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which depend on the machine
     series/         see storage.series_files                verification/ see campaign.verification
+    means/          see storage.mean_files                  rewound/  what was dropped, see campaign.rewinding
+    provenance.jsonl  starts, resumes, extensions ..., with software and machine, see storage.provenance_log
+    released.txt    images and series that were removed, see storage.record_retention
+    branched_from.h5  copy of the parent's checkpoint, in a branch
     summary.md      tables and figures            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
     observations.json, referee.json   observations available at the start, see storage.observation_survey

@@ -49,6 +49,9 @@ METADATA_BLOCK: Final = 65536
 MODEL_FILES: Final = "model_files"
 """Key in the records: hashes of files outside the checkpoint that are part of the state and of its digest."""
 
+GRID: Final = "grid"
+"""Key in the records: description of the grid; not part of the digest."""
+
 Bytes = npt.NDArray[np.uint8]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

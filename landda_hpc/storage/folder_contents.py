@@ -24,19 +24,30 @@ LOCK: Final = ".lock"
 KEPT: Final = (LOCK, MARKER)
 """Files that a folder keeps when its content is replaced."""
 
-SUBFOLDERS: Final = ("checkpoints", "restart", "images", "figures", "series", "verification", "feedback", "models")
+REWOUND: Final = "rewound"
+"""Subfolder of what was dropped when the campaign was rewound, in a folder per rewind with the same relative paths."""
+
+BRANCHED_FROM: Final = "branched_from.h5"
+"""Copy of the checkpoint of another campaign from which a campaign begins."""
+
+SUBFOLDERS: Final = (
+    "checkpoints", "restart", "images", "figures", "series", "means", "verification", "feedback", "models", REWOUND,
+)  # fmt: skip
 
 _LABEL: Final = r"\d{4}-\d{3}-\d{5}"
 _OURS: Final = re.compile(
-    "|".join(
+    rf"(?:{REWOUND}/\d{{8}}T\d{{6}}\.\d{{6}}/)?(?:"
+    + "|".join(
         (
-            r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles|ensembles)\.jsonl|landda(?:\.rank\d+)?\.log|(?:observations|referee)\.json",
-            r"spinup\.h5|summary\.md|observations\.md|scores\.csv|scores\.nc|report\.json",
+            r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles|ensembles)\.jsonl|landda(?:\.rank\d+)?\.log",
+            r"(?:observations|referee)\.json|provenance\.jsonl|released\.txt|spinup\.h5|branched_from\.h5",
+            r"summary\.md|observations\.md|scores\.csv|scores\.nc|report\.json",
             r"checkpoints/checkpoint_\d{6,}_\d{8}T\d{4}\.h5",
             rf"restart/{_LABEL}/[^/]+/(?:manifest\.json|[^/]+_restart_[^/]+\.nc)",
             r"images/(?:[\d.]+-[\d.]+cm/)?[^/]+_\d{8}T\d{2}\.nc",
             r"feedback/\d{8}T\d{4}\.nc",
             r"series/[^/]+_\d{8}\.nc",
+            r"means/[^/]+_(?:daily_\d{6}|monthly_\d{4})\.nc",
             r"figures/(?:scores_[^/]+|regions_[^/]+_\d{8}T\d{2}|innovations|minimisation|ensembles)\.png",
             r"innovations_[a-z0-9_]+\.nc|figures/innovation_(?:scales|directions)(?:_\d+)?\.png",
             r"errors_[a-z0-9_]+\.nc|figures/errors_[a-z0-9_]+\.(?:png|pdf|svg)",
@@ -48,7 +59,8 @@ _OURS: Final = re.compile(
             rf"models/[^/]+/(?:(?:restart|history)/{_LABEL}|work|forcing)/.+",
             rf"models/[^/]+/(?:forcing\.nml|logs/{_LABEL}\.try\d+\.log)",
         )
-    ),
+    )
+    + ")",
     re.DOTALL,
 )
 """Relative paths, with / between their parts."""
@@ -157,7 +169,7 @@ def _listed_files(root: Path) -> set[str]:
     found: set[str] = set()
     if (root / "restart").is_symlink():
         return found
-    for path in root.glob("restart/*/*/manifest.json"):
+    for path in (*root.glob("restart/*/*/manifest.json"), *root.glob(f"{REWOUND}/*/restart/*/*/manifest.json")):
         folder = path.parent.relative_to(root).as_posix()
         with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
             files = parse_json(path.read_bytes())["files"]

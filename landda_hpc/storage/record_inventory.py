@@ -24,6 +24,8 @@ from landda_hpc.errors import StorageError
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.storage.campaign_folder import RECORD_NAMES
 from landda_hpc.storage.hashing import HASH_BYTES, hash_file
+from landda_hpc.storage.mean_files import list_means, means_folder
+from landda_hpc.storage.record_retention import read_released
 from landda_hpc.storage.series_files import day_digest, list_series, read_day, series_folder
 
 KEY: Final = "inventory"
@@ -90,7 +92,7 @@ class FileMark:
 
 @dataclass(frozen=True)
 class DayMark:
-    """A series file whose day has not ended: last cycle, number of times and digest of their content."""
+    """A file of series or means that still grows: last cycle, number of times and digest of their content."""
 
     cycle: int
     n_times: int
@@ -131,6 +133,12 @@ class Inventory:
     def wrote_day(self, path: Path, day: date, mark: DayMark) -> None:
         """Record a series file to which a time was added."""
         self._days[self._relative(path)] = (day, mark)
+
+    def release(self, names: Iterable[str]) -> None:
+        """Forget files that were removed because they are not kept."""
+        for name in names:
+            self._files.pop(name, None)
+            self._days.pop(name, None)
 
     def to_plain(self, now: datetime) -> dict[str, Any]:
         """Plain data for a checkpoint of this valid time. StorageError if a file cannot be read back."""
@@ -178,6 +186,7 @@ class Inventory:
             }
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StorageError(f"the checkpoint's inventory of records is malformed: {error!r}.") from error
+        inventory.release(name for name in read_released(folder) if not (folder / name).is_file())
         for name, of_lines in inventory.lines.items():
             if name != TIMINGS:
                 of_lines.state.update(_content(folder / f"{name}.jsonl")[: of_lines.n_bytes])
@@ -214,6 +223,10 @@ class Inventory:
                 slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
                 if slices:
                     inventory.wrote_day(path, day, DayMark(cycle_of(max(slices)), len(slices), day_digest(slices)))
+        for file in list_means(means_folder(folder)):
+            means = {time: values for time, values in read_day(file.path).slices.items() if time <= now}
+            if means:
+                inventory.wrote_day(file.path, file.final, DayMark(cycle_of(max(means)), len(means), day_digest(means)))
         return inventory
 
     def count_lines(self, name: str, known: str = "") -> None:
@@ -239,7 +252,7 @@ class RecordCheck:
     """Comparison of a campaign's folder with inventories; a file that several of them contain is read once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._released = folder, read_released(folder)
         self._hashes: dict[str, tuple[int, str] | None] = {}
 
     def lacking(self, plain: Mapping[str, Any], now: datetime) -> list[Lack]:
@@ -289,13 +302,13 @@ class RecordCheck:
                 self._hashes[name] = (path.stat().st_size, hash_file(path)) if path.is_file() else None
         found = self._hashes[name]
         if found is None:
-            return mark.cycle, "missing"
+            return mark.cycle, "" if name in self._released else "missing"
         return mark.cycle, "" if found == (mark.n_bytes, mark.blake2b) else "truncated or changed"
 
     def _of_day(self, name: str, mark: DayMark, now: datetime) -> tuple[int, str]:
         path = self._folder / name
         if not path.is_file():
-            return mark.cycle, "missing"
+            return mark.cycle, "" if name in self._released else "missing"
         try:
             slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
         except StorageError:

@@ -43,6 +43,23 @@ def checkpoint_times(folder: Path) -> list[datetime]:
     return [datetime.strptime(name.group(2), "%Y%m%dT%H%M") for name in names if name]
 
 
+def checkpoint_at(folder: Path, time: datetime) -> Path:
+    """The finished checkpoint of a time. Local; opens no file.
+
+    Raises
+    ------
+    StorageError : there is none; with the times of the others.
+    """
+    times = checkpoint_times(folder)
+    if time not in times:
+        known = ", ".join(found.isoformat(timespec="minutes") for found in times) or "none"
+        raise StorageError(
+            f"{folder} has no checkpoint of {time.isoformat(timespec='minutes')}. There are: {known}. Choose one of "
+            "these times; the keys checkpoint.every_hours and checkpoint.keep_* determine which ones are kept."
+        )
+    return list_checkpoints(folder)[times.index(time)][1]
+
+
 def latest_valid(folder: Path, objection: Objection | None = None) -> Path | None:
     """Newest checkpoint that passes verification; None if there are no checkpoints.
 
@@ -78,7 +95,12 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
 
 
 def apply_retention(
-    folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1, newest: int | None = None
+    folder: Path,
+    keep_last: int,
+    keep_every: int | None = None,
+    cadence: int = 1,
+    newest: int | None = None,
+    is_kept: Callable[[datetime], bool] | None = None,
 ) -> list[Path]:
     """Remove checkpoints that need not be kept; return their paths. Local: rank 0.
 
@@ -90,13 +112,16 @@ def apply_retention(
     cadence : number of cycles between checkpoints. Every n-th checkpoint has a cycle that is a multiple of
         ``keep_every * cadence``, regardless of earlier removals and resumes.
     newest : cycle of the newest valid checkpoint; later ones, which a resume skipped, stay and are not counted.
+    is_kept : whether a checkpoint by cadence is kept permanently for its valid time, e.g. as the first of a month.
     """
     if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
         raise ShapeError(f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more.")
     removed = []
-    found = [(cycle, path) for cycle, path in list_checkpoints(folder) if newest is None or cycle <= newest]
-    for cycle, path in found[:-keep_last]:
-        if keep_every is None or cycle % (keep_every * cadence):
+    found = zip(list_checkpoints(folder), checkpoint_times(folder), strict=True)
+    older = [(cycle, path, time) for (cycle, path), time in found if newest is None or cycle <= newest][:-keep_last]
+    for cycle, path, time in older:
+        is_nth = keep_every is not None and cycle % (keep_every * cadence) == 0
+        if not is_nth and not (is_kept is not None and cycle % cadence == 0 and is_kept(time)):
             path.unlink(missing_ok=True)
             removed.append(path)
     if removed:

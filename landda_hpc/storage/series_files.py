@@ -8,11 +8,11 @@ replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import netCDF4
 import numpy as np
@@ -66,6 +66,17 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
         {"long_name": "fraction of updatable tiles with ice in the observed depth", "units": "1"},
     ),
 }
+
+
+_OF_MEANS: Final[Mapping[str, tuple[str, str]]] = {
+    "soil_moisture": ("mean over the period of the volumetric soil water", "time: mean layer: mean area: mean"),
+    "sub_grid_std": ("mean over the period of the standard deviation among the updatable tiles", "time: mean"),
+    "precipitation": ("precipitation received by the model in the period", "time: sum area: mean"),
+    "frozen": ("mean over the period of the fraction of updatable tiles with ice", "time: mean"),
+}
+"""Long name and cell methods of the fields of means over a period."""
+
+Period = Literal["daily", "monthly"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,29 +217,38 @@ def cut_series(folder: Path, last: datetime) -> int:
     dropped = 0
     for run, days in list_series(folder).items():
         for path in (path for day, path in days.items() if day >= last.date()):
-            day = read_day(path)
-            kept = {time: values for time, values in day.slices.items() if time <= last}
-            dropped += len(day.slices) - len(kept)
-            if not kept:
-                with storage_errors(path, "removing"):
-                    path.unlink()
-            elif len(kept) < len(day.slices):
-                write_day(path, run, SeriesDay(day.frame, kept, day.attributes))
+            dropped += cut_file(path, run, last)
     return dropped
 
 
-def write_day(path: Path, run: str, day: SeriesDay) -> None:
-    """Write one day of one run atomically. Local.
+def cut_file(path: Path, run: str, last: datetime, period: Period | None = None) -> int:
+    """Remove the times after ``last`` of one file, and the file if none is left; return their number. Local: rank 0."""
+    day = read_day(path)
+    kept = {time: values for time, values in day.slices.items() if time <= last}
+    if not kept:
+        with storage_errors(path, "removing"):
+            path.unlink()
+    elif len(kept) < len(day.slices):
+        write_day(path, run, SeriesDay(day.frame, kept, day.attributes), period)
+    return len(day.slices) - len(kept)
+
+
+def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None) -> None:
+    """Write one day of one run, or its means, atomically. Local.
+
+    Parameters
+    ----------
+    period : of which the values are means; each time is the end of one. None: values at a time.
 
     Raises
     ------
     StorageError : it cannot be written.
     """
     frame = day.frame
-    hours = np.array([(time - _EPOCH) / timedelta(hours=1) for time in day.slices])
+    hours = _hours(day.slices)
     arrays = {name: np.stack([getattr(v, name) for v in day.slices.values()]) for name in _FIELDS}
     n_bytes = sum(a.nbytes for a in arrays.values()) + 24 * frame.cell.size + _ROOM
-    with new_netcdf(path, n_bytes, {**day.attributes, "run": run}, make_folder=False) as file:
+    with new_netcdf(path, n_bytes, {**day.attributes, "run": run}, make_folder=period is not None) as file:
         sizes = {
             "time": hours.size,
             "layer": arrays["soil_moisture"].shape[1],
@@ -239,7 +259,12 @@ def write_day(path: Path, run: str, day: SeriesDay) -> None:
             "bnds": 2,
         }
         file.dimensions(sizes)
-        _write(file, "time", ("time",), hours, _TIME)
+        if period is None:
+            _write(file, "time", ("time",), hours, _TIME)
+        else:
+            _write(file, "time", ("time",), hours, {**_TIME, "long_name": "end of the period", "bounds": "time_bnds"})
+            begins = _hours(_begin_of(time, period) for time in day.slices)
+            _write(file, "time_bnds", ("time", "bnds"), np.stack((begins, hours), axis=1), {})
         _write(file, "cell", ("cell",), frame.cell, {"long_name": "land cell of the grid", "compress": "lat lon"})
         _write(file, "cell_lat", ("cell",), frame.lat, {"standard_name": "latitude", "units": "degrees_north"})
         _write(file, "cell_lon", ("cell",), frame.lon, {"standard_name": "longitude", "units": "degrees_east"})
@@ -248,6 +273,8 @@ def write_day(path: Path, run: str, day: SeriesDay) -> None:
         _write(file, "depth_bnds", ("depth", "bnds"), np.array(frame.depths_m, np.float64).reshape(-1, 2), _DEPTH)
         for name, (dims, attributes) in _FIELDS.items():
             texts = {**attributes, "coordinates": "cell_lat cell_lon"}
+            if period is not None:
+                texts["long_name"], texts["cell_methods"] = _OF_MEANS[name]
             file.write(name, dims, arrays[name], texts, dtype="f4", fill=np.nan, level=1, checksum=True)
 
 
@@ -282,6 +309,16 @@ _TIME: Final = {
     "calendar": "standard",
 }
 _DEPTH: Final = {"long_name": "top and bottom, below the surface", "units": "m"}
+
+
+def _hours(times: Iterable[datetime]) -> FloatArray:
+    return np.array([(time - _EPOCH) / timedelta(hours=1) for time in times])
+
+
+def _begin_of(end: datetime, period: Period) -> datetime:
+    """Begin of the day or month that ends at a midnight."""
+    before = end - timedelta(days=1)
+    return before if period == "daily" else before.replace(day=1)
 
 
 def _write(

@@ -77,7 +77,7 @@ def test_a_finished_campaign_leaves_what_it_promises(finished: Landda) -> None:
 
 def test_restart_files_hold_the_checkpoint(finished: Landda) -> None:
     from landda_hpc.storage.checkpoint import read_instance
-    from landda_hpc.storage.rank_restart import read_manifest, read_restart
+    from landda_hpc.storage.restart_set import read_manifest, read_restart
     from landda_hpc.storage.retention import list_checkpoints
 
     out = finished.folder / "out"

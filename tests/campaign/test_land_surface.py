@@ -12,7 +12,7 @@ from landda_hpc.data import spun_up_path, static_path
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.storage.checkpoint import digest
-from landda_hpc.storage.rank_restart import read_manifest, read_restart
+from landda_hpc.storage.restart_set import read_manifest, read_restart
 from landda_hpc.variables import LAND_STATE
 from tests.campaign.conftest import Landda
 

@@ -15,7 +15,7 @@ from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest
-from landda_hpc.storage.rank_restart import read_restart
+from landda_hpc.storage.restart_set import read_restart
 from landda_hpc.storage.retention import list_checkpoints, prune_restart_sets
 from tests.campaign.conftest import CONFIG
 

@@ -12,7 +12,7 @@ from landda_hpc.campaign.start import run_campaign
 from landda_hpc.config import parse_config
 from landda_hpc.errors import LandDAError
 from landda_hpc.storage.checkpoint import read_instance
-from landda_hpc.storage.rank_restart import MANIFEST
+from landda_hpc.storage.restart_set import MANIFEST
 from landda_hpc.storage.retention import list_checkpoints
 from tests.campaign.conftest import CONFIG
 

@@ -14,7 +14,8 @@ from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.mpi import launch
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.rank_restart import MANIFEST, read_manifest, read_restart, write_restart
+from landda_hpc.storage import restart_set
+from landda_hpc.storage.restart_set import MANIFEST, read_manifest, read_restart, write_restart
 from landda_hpc.variables import STATE
 
 pytestmark = pytest.mark.mpi
@@ -52,12 +53,16 @@ def part_of(world: Communicator, n_tiles: int) -> slice:
 
 
 @pytest.mark.parametrize("n_tiles", [1, 3, 50])
-def test_written_on_n_ranks_read_by_any_number(world: Communicator, mpi_tmp_path: Path, n_tiles: int) -> None:
+@pytest.mark.parametrize("per_file", [7, 65536])
+def test_written_on_n_ranks_read_by_any_number(
+    world: Communicator, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_tiles: int, per_file: int
+) -> None:
+    monkeypatch.setattr(restart_set, "TILES_PER_FILE", per_file)
     whole, mine = any_bits(n_tiles), part_of(world, n_tiles)
     folder = write_restart(mpi_tmp_path, world, "twin", "control", TIME, whole.take(mine), tiles_of(mine))
     assert folder == mpi_tmp_path / "2022-154-21600" / "control"
     files = [entry.name for entry in read_manifest(folder).files]
-    assert len(files) == min(world.size, n_tiles)  # ranks without tiles write none
+    assert len(files) == -(-n_tiles // per_file), "whatever the number of ranks"
     assert sorted([*files, MANIFEST]) == sorted(entry.name for entry in folder.iterdir())
     for n_readers in (1, 2, 3, 5):
         cuts = even_partition(n_tiles, n_readers)
@@ -65,14 +70,18 @@ def test_written_on_n_ranks_read_by_any_number(world: Communicator, mpi_tmp_path
         assert same(read_restart(folder, part, tiles_of(part)), whole.take(part))
     world.barrier()
     if world.rank == 0:  # the same time again by another number of ranks
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
         write_restart(mpi_tmp_path, SerialCommunicator(), "twin", "control", TIME, whole, tiles_of(slice(0, n_tiles)))
-        assert len(list(folder.glob("*.nc"))) == 1
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "the same bytes"
     world.barrier()
     assert same(read_restart(folder, mine, tiles_of(mine)), whole.take(mine))
     world.barrier()
 
 
-def test_one_rank_without_room_leaves_no_manifest(world: Communicator, mpi_tmp_path: Path) -> None:
+def test_one_rank_without_room_leaves_no_manifest(
+    world: Communicator, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restart_set, "TILES_PER_FILE", 4000)  # each rank writes one
     n_tiles, last = 4000 * world.size, world.size - 1
     whole, mine = any_bits(n_tiles), part_of(world, n_tiles)
     write_restart(mpi_tmp_path, world, "twin", "control", TIME, whole.take(mine), tiles_of(mine))

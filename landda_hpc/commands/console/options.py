@@ -58,6 +58,7 @@ RankLogsOption = Annotated[
     bool,
     typer.Option("--rank-logs", help="Also write a log of every rank, with its seconds per step: landda.rank*.log."),
 ]
+TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
 FirstTime = Annotated[datetime | None, typer.Option(help="First time, UTC.")]
 LastTime = Annotated[datetime | None, typer.Option(help="Last time, UTC.")]
 ModelImages = Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from landda_hpc.instances.colm_case import CaseDomain
     from landda_hpc.instances.embedded_models import EmbeddedSetup
     from landda_hpc.instances.instance import Instance
-    from landda_hpc.instances.warm_start import RestartSets
+    from landda_hpc.instances.warm_start import StoredStates
     from landda_hpc.model.protocol import ModelMaker
     from landda_hpc.state import TileState
 
@@ -35,11 +35,11 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
 
         return column_start(self, setup, instance, time)
 
-    def restart_sets(self, data_root: Path, start: datetime) -> RestartSets | None:
-        """See ``EmbeddedModelSection.restart_sets``."""
-        from landda_hpc.instances.warm_start import RestartSets
+    def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
+        """See ``EmbeddedModelSection.stored_states``."""
+        from landda_hpc.instances.warm_start import StoredStates
 
-        return RestartSets.of(self, data_root, start)
+        return StoredStates.of(self, data_root, start)
 
     def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """Problems of an initial climatology; a spun-up state is checked with the tiles."""

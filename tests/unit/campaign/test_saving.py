@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.campaign.saving import CheckpointKeeper, lacks_restarts, retain
-from landda_hpc.config import CheckpointConfig, parse_config
+from landda_hpc.config import CheckpointConfig, OutputConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.formats.colm.names import time_label
@@ -81,7 +81,16 @@ def keeper_of(
     n_tiles, names = len(domain.tiles), ("nature", "pointwise")
     header = CheckpointHeader("small", 0, START.isoformat(), "0" * 32, n_tiles, names, "0", variables=NAMES)
     keeper = CheckpointKeeper(
-        CheckpointConfig(**settings), 6, header, domain, world, folder, Models(), Inventory(folder.path), memories
+        CheckpointConfig(**settings),
+        OutputConfig(),
+        6,
+        header,
+        domain,
+        world,
+        folder,
+        Models(),
+        Inventory(folder.path),
+        memories,
     )
     mine = domain.layout.tiles_of(world.rank)
     instances = [Instance("nature", 0, None), Instance("pointwise", 1, parse_config(RAW).runs[0])]

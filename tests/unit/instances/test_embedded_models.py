@@ -23,7 +23,7 @@ from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.state import TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.rank_restart import MANIFEST, read_restart, time_label
+from landda_hpc.storage.restart_set import MANIFEST, read_restart, time_label
 from tests.unit.campaign.fakes import HOUR, START, on_ranks
 from tests.unit.campaign.test_increments import RAW
 

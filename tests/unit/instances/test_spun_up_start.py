@@ -17,12 +17,13 @@ from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ
 from landda_hpc.data import spun_up_path
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES, initial_problems, spun_up_state
+from landda_hpc.instances.spun_up_start import INSTANCES, initial_problems, spun_up_state
 from landda_hpc.land_experiments.spinup import StopRule, spin_up
 from landda_hpc.land_experiments.spinup_ends import compare_ends
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, digest, write_checkpoint
+from landda_hpc.storage.checkpoint_format import GRID
 from landda_hpc.variables import LAND_STATE
 
 REGION = {"n_lat": 17, "n_lon": 17, "south": 30.0, "north": 64.0, "west": 90.0, "east": 124.0}
@@ -59,7 +60,7 @@ def write(
 
 @pytest.mark.parametrize("start", ["2022-03-01", "2023-02-10", "2024-02-29"])
 def test_a_spin_up_from_a_29_february_serves_any_year(tmp_path: Path, domain: Domain, start: str) -> None:
-    records = {GRID_RECORD: domain.grid.describe()}
+    records = {GRID: domain.grid.describe()}
     path = write(tmp_path, len(domain.tiles), datetime(2024, 2, 29), records)
     assert initial_problems(config(tmp_path, start), domain) == []
     state = spun_up_state(path, domain, domain.tiles, datetime.fromisoformat(start))
@@ -68,11 +69,11 @@ def test_a_spin_up_from_a_29_february_serves_any_year(tmp_path: Path, domain: Do
 
 def test_what_does_not_fit_is_said_with_what_to_do(tmp_path: Path, domain: Domain) -> None:
     n, winter = len(domain.tiles), datetime(2022, 2, 20)
-    of_this = {GRID_RECORD: domain.grid.describe()}
+    of_this = {GRID: domain.grid.describe()}
     other = {"control": TileState.filled(n, LAND_STATE)}
     for tiles, date, records, states, message in (
         (n + 1, winter, of_this, None, f"holds {n + 1} tiles"),
-        (n, winter, {GRID_RECORD: "another region"}, None, "of another region, the campaign has"),
+        (n, winter, {GRID: "another region"}, None, "of another region, the campaign has"),
         (n, datetime(2022, 7, 1), of_this, None, "on 01 March .*122 days away"),
         (n, winter, of_this, other, "is not a spin-up file: it holds control"),
     ):
@@ -125,7 +126,7 @@ def test_two_ends_beside_each_other(tmp_path: Path, domain: Domain) -> None:
     for part, last, end in ((soil[1::4], 7.0, 6.5), (soil[2::4], 6.0, 6.5), (soil[3::4], 6.0, 6.5)):
         before["zwt"][part], theirs["zwt"][part] = last, end
     mine.soil("wice_soisno")[soil[3::4], -1] = 2.0 * FROZEN_ICE
-    records, date = {GRID_RECORD: domain.grid.describe()}, datetime(2022, 3, 1)
+    records, date = {GRID: domain.grid.describe()}, datetime(2022, 3, 1)
     ours = write(tmp_path / "a", n, date, records, dict.fromkeys(INSTANCES, mine), 9)
     other = write(tmp_path / "b", n, date, records, dict(zip(INSTANCES, (theirs, before, before), strict=True)), 20)
     ends = compare_ends(domain, ours, other)
@@ -134,7 +135,7 @@ def test_two_ends_beside_each_other(tmp_path: Path, domain: Domain) -> None:
     assert ends.towards == soil[1::4].size and ends.moving == soil[1::4].size + soil[2::4].size
     np.testing.assert_allclose(ends.water + ends.surface, 0.01, rtol=1e-9)
     np.testing.assert_allclose(ends.temperature, 0.25, rtol=1e-9)
-    elsewhere = write(tmp_path / "c", n, date, {GRID_RECORD: "another region"})
+    elsewhere = write(tmp_path / "c", n, date, {GRID: "another region"})
     with pytest.raises(ConfigError, match="of another region, the configuration has"):
         compare_ends(domain, ours, elsewhere)
     with pytest.raises(ConfigError, match="continue it with --max-years"):

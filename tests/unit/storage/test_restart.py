@@ -22,7 +22,7 @@ from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.rank_restart import read_manifest, read_restart, write_restart
+from landda_hpc.storage.restart_set import read_manifest, read_restart, write_restart
 from landda_hpc.variables import STATE
 
 COMM = SerialCommunicator()
@@ -52,7 +52,7 @@ def test_round_trip_of_any_bits(
         assert folder == Path(root) / "2010-153-00000" / "control"
         assert sorted(entry.name for entry in folder.iterdir()) == [
             MANIFEST,
-            "twin_restart_2010-153-00000_r00000of00001.nc",
+            "twin_restart_2010-153-00000_00001of00001.nc",
         ]
         assert same(read_restart(folder, slice(lo, hi), make_tiles(lo, hi)), state.take(slice(lo, hi)))
         assert read_manifest(folder).n_tiles == n_tiles
@@ -136,7 +136,7 @@ import numpy as np
 from landda_hpc.errors import StorageError
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.rank_restart import write_restart
+from landda_hpc.storage.restart_set import write_restart
 from landda_hpc.variables import STATE
 
 n = 4000

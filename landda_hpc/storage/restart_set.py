@@ -1,8 +1,9 @@
-"""Restart files: one netCDF-4 file per rank and model instance, in CoLM's variable layout.
+"""Restart files: netCDF-4 files in CoLM's variable layout, one for every 65,536 tiles of a model instance.
 
-A set is the folder ``<root>/<YYYY-DDD-SSSSS>/<instance>/`` with the files of the ranks and ``manifest.json``, which
-is written last. Without a manifest the set is incomplete. Any number of ranks can read it: the manifest says
-which tiles are in which file, and ``global_index`` in the file gives the position of each tile.
+A set is the folder ``<root>/<YYYY-DDD-SSSSS>/<instance>/`` with its files and ``manifest.json``, which is written
+last. Without a manifest the set is incomplete. The number and the bytes of the files do not depend on the number of
+ranks, and any number of ranks can read them: the manifest says which tiles are in which file, and ``global_index`` in
+the file gives the position of each tile.
 
 The layout is that of CoLM's time-varying restart: dimensions patch, snow, soilsnow, soil; CoLM's variable names;
 float64, deflate level 1. Units, ``global_index``, ``cell`` and ``area_fraction`` are added.
@@ -11,6 +12,7 @@ float64, deflate level 1. Units, ``global_index``, ``cell`` and ``area_fraction`
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.config import parse_json
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
@@ -33,6 +36,8 @@ from landda_hpc.variables import DIMENSIONS, SOIL_WATER_STATE, STATE
 
 FORMAT: Final = "landda_hpc restart set"
 FORMAT_VERSION: Final = 1
+TILES_PER_FILE: Final = 65536
+"""Largest number of tiles of a file; its variables then take 46 MB in memory."""
 BYTES_PER_TILE: Final = sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values()) + 24
 
 
@@ -76,7 +81,7 @@ def write_restart(
     case : name of the campaign, used in file names.
     instance : name of the model instance.
     valid_time : time of the state, UTC.
-    state : state of this rank's tiles; a rank without tiles writes no file.
+    state : state of this rank's tiles.
     tiles : description of these tiles; global_index must be consecutive on each rank, 0..n_tiles over all ranks.
 
     Returns
@@ -100,19 +105,21 @@ def write_restart(
             folder.mkdir(parents=True, exist_ok=True)
             # From here until the new manifest is written, the set is incomplete.
             (folder / MANIFEST).unlink(missing_ok=True)
-    entry: RestartFile | None = None
-    with step(communicator, folder, "writing restart files"):
-        if state.n_tile:
-            name = f"{case}_restart_{label}_r{communicator.rank:05d}of{communicator.size:05d}.nc"
-            path = folder / name
-            with atomic_replacement(path, BYTES_PER_TILE * state.n_tile) as temporary:
-                _write_file(temporary, case, instance, valid_time, n_tiles, state, tiles)
-                checksum = hash_file(temporary)
-            entry = RestartFile(name, extent[0], state.n_tile, checksum)
-    entries = communicator.gather(entry)
+    written: list[RestartFile] = []
+    n_files = -(-n_tiles // TILES_PER_FILE)
+    for first in range(0, n_files, communicator.size):  # each rank writes one file at a time
+        rows = _rows_of_file(communicator, extents, first, state, tiles)
+        with step(communicator, folder, "writing restart files"):
+            number = first + communicator.rank
+            if number < n_files:
+                name = f"{case}_restart_{label}_{number + 1:05d}of{n_files:05d}.nc"
+                with atomic_replacement(folder / name, BYTES_PER_TILE * rows.n_tile) as temporary:
+                    _write_file(temporary, case, instance, valid_time, n_tiles, rows)
+                    written.append(RestartFile(name, rows.first, rows.n_tile, hash_file(temporary)))
+    entries = communicator.gather(written)
     with step(communicator, folder, "writing the manifest"):
         if entries is not None:
-            files = tuple(sorted((e for e in entries if e is not None), key=lambda e: e.first))
+            files = tuple(sorted((file for of_rank in entries for file in of_rank), key=lambda file: file.first))
             _write_manifest(folder, Manifest(case, instance, valid_time.isoformat(), n_tiles, files, state.names))
     return folder
 
@@ -186,15 +193,56 @@ def _extent(instance: str, state: TileState, tiles: Tiles) -> Extent:
     return first, first + state.n_tile
 
 
-def _write_file(
-    path: Path,
-    case: str,
-    instance: str,
-    valid_time: datetime,
-    n_tiles: int,
-    state: TileState,
-    tiles: Tiles,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Consecutive tiles of the global vector: the first, their state, flat cell index and area fraction, (n_tile,)."""
+
+    first: int
+    state: TileState
+    cell: IntArray
+    area_fraction: FloatArray
+
+    @property
+    def n_tile(self) -> int:
+        return self.state.n_tile
+
+
+def _rows_of_file(
+    communicator: Communicator, extents: Sequence[Extent], first: int, state: TileState, tiles: Tiles
+) -> _Rows:
+    """The tiles of the file that this rank writes: number ``first`` plus its rank. Collective.
+
+    Cells travel as float64, which holds integers up to 2^53 exactly.
+    """
+    widths = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in state.names}
+    columns = [state[name].reshape(state.n_tile, width) for name, width in widths.items()]
+    packed = np.column_stack([*columns, tiles.cell.astype(np.float64), tiles.area_fraction])
+    n_tiles, begin = max(stop for _, stop in extents), extents[communicator.rank][0]
+    files = [_overlap((0, n_tiles), first + rank) for rank in range(communicator.size)]
+    outgoing = []
+    for rank in range(communicator.size):
+        lo, hi = _overlap(extents[communicator.rank], first + rank)
+        outgoing.append(np.ascontiguousarray(packed[lo - begin : hi - begin]) if lo < hi else np.empty(0))
+    mine = [_overlap(extent, first + communicator.rank) for extent in extents]
+    order = sorted(range(communicator.size), key=lambda rank: mine[rank])
+    received = communicator.exchange(outgoing, [(hi - lo) * packed.shape[1] for lo, hi in mine])
+    lo, hi = files[communicator.rank]
+    rows = np.concatenate([received[rank] for rank in order]).reshape(hi - lo, packed.shape[1])
+    values, at = {}, 0
+    for name, width in widths.items():
+        values[name] = rows[:, at : at + width].reshape(hi - lo, *STATE[name].shape)
+        at += width
+    return _Rows(lo, TileState(values), rows[:, at].astype(np.int64), rows[:, at + 1])
+
+
+def _overlap(extent: Extent, number: int) -> Extent:
+    """Part of an extent that lies in a file; empty at 0 without one."""
+    lo, hi = max(extent[0], number * TILES_PER_FILE), min(extent[1], (number + 1) * TILES_PER_FILE)
+    return (lo, hi) if lo < hi else (0, 0)
+
+
+def _write_file(path: Path, case: str, instance: str, valid_time: datetime, n_tiles: int, rows: _Rows) -> None:
+    state = rows.state
     with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
         file.setncatts(
             {"case": case, "instance": instance, "time": valid_time.isoformat(), "n_tiles": np.int64(n_tiles)}
@@ -203,9 +251,15 @@ def _write_file(
         for name, length in DIMENSIONS.items():
             file.createDimension(name, length)
         extra = (
-            ("global_index", tiles.global_index, "i8", "position in the global tile vector, from 0", "1"),
-            ("cell", tiles.cell, "i8", "flat index of the grid cell, from 0, rows from south to north", "1"),
-            ("area_fraction", tiles.area_fraction, "f8", "fraction of the cell's area", "1"),
+            (
+                "global_index",
+                np.arange(rows.first, rows.first + rows.n_tile),
+                "i8",
+                "position in the global tile vector, from 0",
+                "1",
+            ),
+            ("cell", rows.cell, "i8", "flat index of the grid cell, from 0, rows from south to north", "1"),
+            ("area_fraction", rows.area_fraction, "f8", "fraction of the cell's area", "1"),
         )
         for name, array, kind, long_name, units in extra:
             variable = file.createVariable(name, kind, ("patch",), zlib=True, complevel=1, fill_value=False)

@@ -1,0 +1,154 @@
+"""Daily and monthly means of the series, CF netCDF: ``means/<run>_daily_<YYYYMM>.nc`` and ``<run>_monthly_<YYYY>.nc``.
+
+One file holds the days of a month, or the months of a year. The layout is that of a series (``series_files``), with
+bounds of time; a time is the end of its period. Only complete days and months are written. They are computed on rank 0
+from the float32 values of the series, so that they have the same bits on any number of ranks and after a resume.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.storage.series_files import (
+    Period,
+    SeriesDay,
+    SeriesFrame,
+    SeriesSlice,
+    cut_file,
+    read_day,
+    series_file,
+    series_folder,
+    write_day,
+)
+
+_NAME: Final = re.compile(r"(.+)_(?:(daily)_(\d{6})|(monthly)_(\d{4}))\.nc")
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class MeanFile:
+    """A file of means.
+
+    Attributes
+    ----------
+    path, run, period : its path, and what it holds.
+    final : day on which its last mean ends; later it does not change.
+    """
+
+    path: Path
+    run: str
+    period: Period
+    final: date
+
+
+def means_folder(campaign: Path) -> Path:
+    """Folder of the means of a campaign."""
+    return campaign / "means"
+
+
+def list_means(folder: Path) -> list[MeanFile]:
+    """Files of means, by name; empty if there is no such folder."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = _NAME.fullmatch(path.name)
+        if match and match[2]:
+            found.append(_daily(folder, match[1], datetime.strptime(match[3], "%Y%m").date()))
+        elif match:
+            found.append(_monthly(folder, match[1], int(match[5])))
+    return found
+
+
+class MeanWriter:
+    """Writer that adds means to the files of a campaign. Local: rank 0.
+
+    Parameters
+    ----------
+    campaign : its folder, with the series of the days.
+    frame, attributes : of the files.
+    n_per_day : records of a complete day; a day with fewer has no mean.
+    """
+
+    def __init__(self, campaign: Path, frame: SeriesFrame, attributes: Mapping[str, str], n_per_day: int) -> None:
+        self._series, self._folder = series_folder(campaign), means_folder(campaign)
+        self._frame, self._attributes, self._n_per_day = frame, attributes, n_per_day
+
+    def add(
+        self, run: str, time: datetime, now: SeriesSlice
+    ) -> Iterator[tuple[MeanFile, Mapping[datetime, SeriesSlice]]]:
+        """Write the mean of the day that ends at a time, and of the month that ends.
+
+        Parameters
+        ----------
+        run : the run.
+        time : end of a cycle, UTC; nothing is done unless it is midnight.
+        now : the record of ``time``, which belongs to the day that ends.
+
+        Yields
+        ------
+        Each file, with all its means by the end of their period.
+
+        Raises
+        ------
+        StorageError : a file cannot be read or written.
+        """
+        if time.time() != datetime.min.time():
+            return
+        day = (time - _DAY).date()
+        path = series_file(self._series, run, day)
+        records = [v for t, v in (read_day(path).slices if path.is_file() else {}).items() if t > time - _DAY]
+        if len(records) + 1 != self._n_per_day:
+            return
+        month = _daily(self._folder, run, day)
+        days = self._put(month, time, _mean([*records, now]))
+        yield month, days
+        if time.day == 1 and len(days) == monthrange(day.year, day.month)[1]:
+            year = _monthly(self._folder, run, day.year)
+            yield year, self._put(year, time, _mean(list(days.values())))
+
+    def _put(self, file: MeanFile, time: datetime, mean: SeriesSlice) -> dict[datetime, SeriesSlice]:
+        """Add a mean to its file, which is replaced; return all means of the file."""
+        before = read_day(file.path).slices if file.path.is_file() else {}
+        means = {t: v for t, v in before.items() if t < time} | {time: mean}
+        write_day(file.path, file.run, SeriesDay(self._frame, means, self._attributes), file.period)
+        return means
+
+
+def cut_means(folder: Path, last: datetime) -> None:
+    """Remove the means of periods that end after ``last``; used at a resume. Local: rank 0."""
+    for file in list_means(folder):
+        if file.final >= last.date():
+            cut_file(file.path, file.run, last, file.period)
+
+
+def _daily(folder: Path, run: str, day: date) -> MeanFile:
+    """File of the month of a day."""
+    final = day.replace(day=1) + timedelta(days=monthrange(day.year, day.month)[1])
+    return MeanFile(folder / f"{run}_daily_{day:%Y%m}.nc", run, "daily", final)
+
+
+def _monthly(folder: Path, run: str, year: int) -> MeanFile:
+    return MeanFile(folder / f"{run}_monthly_{year:04d}.nc", run, "monthly", date(year + 1, 1, 1))
+
+
+def _mean(records: Sequence[SeriesSlice]) -> SeriesSlice:
+    """Mean of records, in float64 and in their order; the sum of precipitation."""
+
+    def total(name: str) -> FloatArray:
+        values: FloatArray = getattr(records[0], name).astype(np.float64)
+        for record in records[1:]:
+            values = values + getattr(record, name)
+        return values
+
+    moisture, std, frozen = (
+        (total(name) / len(records)).astype(np.float32) for name in ("soil_moisture", "sub_grid_std", "frozen")
+    )
+    return SeriesSlice(moisture, std, total("precipitation").astype(np.float32), frozen)
