@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from landda_hpc.config import TimeConfig
 from landda_hpc.errors import StorageError
@@ -21,6 +21,10 @@ from landda_hpc.storage.retention import latest_valid, list_checkpoints
 from landda_hpc.storage.series_files import cut_series, series_folder
 
 logger = logging.getLogger(__name__)
+
+_N_HASHED: Final = 100
+"""Latest files whose content a resume compares. Files are synchronised before they are recorded, so that a crash cannot
+damage earlier ones; the report reads all files."""
 
 TABLES = ("scores.jsonl", "cycles.jsonl")
 """The records from which tables are made."""
@@ -40,7 +44,7 @@ def newest_checkpoint(
     ------
     StorageError : no checkpoint can be used; with the reason for each, and the remedy.
     """
-    check = RecordCheck(folder.path)
+    check = RecordCheck(folder.path, _N_HASHED)
     incomplete: list[str] = []
 
     def objection(header: CheckpointHeader) -> str | None:
@@ -110,7 +114,7 @@ def restore_records(
     cycle = 0 if header is None else header.cycle
     now = clock.valid_time(cycle)
     known = {} if header is None else header.records.get(KEY, {})
-    lacks = _lacking(folder, header, RecordCheck(folder.path)) if header is not None and accept_gaps else []
+    lacks = _lacking(folder, header, RecordCheck(folder.path, _N_HASHED)) if header is not None and accept_gaps else []
     for name in RECORD_NAMES:
         lines = known.get("lines", {}).get(name)
         if known and not lacks and name != TIMINGS:

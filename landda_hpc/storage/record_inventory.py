@@ -249,10 +249,17 @@ class Inventory:
 
 
 class RecordCheck:
-    """Comparison of a campaign's folder with inventories; a file that several of them contain is read once."""
+    """Comparison of a campaign's folder with inventories; a file that several of them contain is read once.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._released = folder, read_released(folder)
+    Parameters
+    ----------
+    folder : folder of the campaign.
+    n_hashed : of images, feedback and series, the number of the latest files that are read; of the others only the
+        size is compared. None: all are read. Files of JSON lines are always read.
+    """
+
+    def __init__(self, folder: Path, n_hashed: int | None = None) -> None:
+        self._folder, self._n_hashed, self._released = folder, n_hashed, read_released(folder)
         self._hashes: dict[str, tuple[int, str] | None] = {}
 
     def lacking(self, plain: Mapping[str, Any], now: datetime) -> list[Lack]:
@@ -269,7 +276,9 @@ class RecordCheck:
         """
         try:
             lacks = [self._of_lines(name, of_file) for name, of_file in plain["lines"].items()]
-            files = [(name, *self._of_file(name, FileMark(*mark))) for name, mark in plain["files"].items()]
+            marks = {name: FileMark(*mark) for name, mark in plain["files"].items()}
+            latest = set(sorted(marks, key=lambda name: marks[name].cycle, reverse=True)[: self._n_hashed])
+            files = [(name, *self._of_file(name, mark, is_read=name in latest)) for name, mark in marks.items()]
             files += [(name, *self._of_day(name, DayMark(*mark), now)) for name, (_, *mark) in plain["days"].items()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StorageError(f"the checkpoint's inventory of records is malformed: {error!r}.") from error
@@ -295,9 +304,11 @@ class RecordCheck:
             return Lack(path.name, lacking, what)
         return Lack(path.name, (), f"was changed: its first {n_bytes} bytes are not those that were written")
 
-    def _of_file(self, name: str, mark: FileMark) -> tuple[int, str]:
+    def _of_file(self, name: str, mark: FileMark, *, is_read: bool) -> tuple[int, str]:
+        path = self._folder / name
+        if not is_read and path.is_file():
+            return mark.cycle, "" if path.stat().st_size == mark.n_bytes else "truncated or changed"
         if name not in self._hashes:
-            path = self._folder / name
             with storage_errors(path, "reading"):
                 self._hashes[name] = (path.stat().st_size, hash_file(path)) if path.is_file() else None
         found = self._hashes[name]

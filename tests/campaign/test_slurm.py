@@ -212,6 +212,21 @@ def test_two_legs_without_progress(slurm: Slurm, landda: Landda, job: Written, m
     assert "stopped: two legs saved nothing new (saved: nothing" in slurm.log(facts)
 
 
+def test_submission_with_psij(slurm: Slurm, landda: Landda, job: Written, tmp_path: Path) -> None:
+    pytest.importorskip("psij", reason="needs psij-python (env/checks.sh)")
+    landda.environment |= slurm.environment
+    job("--submit", "--seeds", "1,2", changes={})
+    numbers = re.findall(r"\d+", slurm("squeue", "-h", "-o", "%i"))
+    assert len(numbers) == 2
+    for seed, number in enumerate(sorted(numbers, key=int), start=1):
+        facts = slurm.wait(number, "COMPLETED", "FAILED")
+        log = (landda.folder / f"leg-{seed}.log").read_text()
+        assert facts["JobState"] == "COMPLETED" and log.rstrip().endswith("finished"), log
+        done = landda(1, "run", "tiny.yaml", "--output", f"alone_{seed}", "--set", f"seed={seed}")
+        assert done.returncode == 0, done.stderr
+        assert landda.digest(f"out/seed_{seed}") == landda.digest(f"alone_{seed}")
+
+
 def test_an_array_of_four_seeds(slurm: Slurm, landda: Landda, job: Written) -> None:
     number = slurm.submit(job("--nodes", "1", "--seeds", "1,2,3,4", changes={}))
     for index, seed in enumerate((1, 2, 3, 4), start=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from landda_hpc.errors import StorageError
 from landda_hpc.storage import campaign_folder
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader
-from landda_hpc.storage.record_inventory import KEY, Inventory
+from landda_hpc.storage.record_inventory import KEY, Inventory, RecordCheck
 from tests.campaign.conftest import CONFIG
 
 CYCLES = st.lists(st.integers(1, 20), max_size=30).map(sorted)
@@ -84,3 +85,24 @@ def test_a_resume_parses_as_many_lines_of_long_records_as_of_short_ones(
             name: lines.n_bytes for name, lines in restored.lines.items()
         }
         assert restored.to_plain(time)["lines"]["scores"] == known[KEY]["lines"]["scores"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "n_hashed", "is_found"),
+    [
+        ("images/a.nc", b"012346", None, True),
+        ("images/a.nc", b"012346", 1, False),  # of the same size, and not among the latest files
+        ("images/a.nc", b"01234", 1, True),
+        ("images/b.nc", b"012346", 1, True),
+    ],
+)
+def test_which_files_are_read(tmp_path: Path, name: str, content: bytes, n_hashed: int | None, is_found: bool) -> None:
+    (tmp_path / "images").mkdir()
+    inventory = Inventory(tmp_path)
+    for cycle, file in enumerate(("images/a.nc", "images/b.nc"), start=1):
+        (tmp_path / file).write_bytes(b"012345")
+        inventory.wrote(tmp_path / file, cycle)
+    now = datetime(2022, 1, 1)
+    assert not RecordCheck(tmp_path, n_hashed).lacking(inventory.to_plain(now), now)
+    (tmp_path / name).write_bytes(content)
+    assert bool(RecordCheck(tmp_path, n_hashed).lacking(inventory.to_plain(now), now)) == is_found
