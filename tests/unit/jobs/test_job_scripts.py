@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from landda_hpc.errors import ConfigError
 from landda_hpc.jobs.script import Job, clock, parse_walltime, render
 from landda_hpc.jobs.variants import make_variants
+from tests.campaign.conftest import Landda
 
 BASH = shutil.which("bash") or "bash"
 
@@ -86,3 +88,19 @@ def test_jobs_that_cannot_be(tmp_path: Path) -> None:
         job(tmp_path, scheduler="pbs")
     with pytest.raises(ConfigError, match="leaves less than half"):
         job(tmp_path, walltime_s=500)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    landda = Landda(tmp_path)
+    landda.write()
+    options = ("job", "tiny.yaml", "--scheduler", "slurm", "--nodes", "2", "--walltime", "04:00:00")
+    written = landda.here(*options, "--directive", "--account=soil")
+    assert written.returncode == 0 and f"sbatch {tmp_path}/tiny.slurm" in written.stdout, written.stderr
+    text = (tmp_path / "tiny.slurm").read_text()
+    assert "#SBATCH --account=soil\n" in text and f"#SBATCH --ntasks-per-node={os.cpu_count()}\n" in text
+    assert landda.here(*options).returncode == 0  # its own script may be replaced
+    (tmp_path / "tiny.slurm").write_text("#!/bin/bash\nmine\n")
+    refused = landda.here(*options)
+    assert refused.returncode == 2 and "is not a script of 'landda job'" in refused.stderr
+    refused = landda.here(*options, "--vary", "runs.enkf_like.members=4,0", "--script", "other.slurm")
+    assert refused.returncode == 2 and "members" in refused.stderr and not (tmp_path / "other.slurm").exists()
