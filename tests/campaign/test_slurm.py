@@ -115,7 +115,7 @@ Written = Callable[..., Path]
 def job(landda: Landda) -> Written:
     """Writes the script of a campaign on two nodes with two ranks each."""
 
-    def write(*options: str, changes: Mapping[str, Any] = BRIEF, walltime: str = "00:05:00", margin: int = 60) -> Path:
+    def write(*options: str, changes: Mapping[str, Any] = BRIEF, walltime: str = "00:50:00", margin: int = 60) -> Path:
         file = landda.write(**changes)
         done = landda(
             1, "job", file, "--scheduler", "slurm", "--nodes", 2, "--ranks-per-node", 2, "--walltime", walltime,
@@ -154,13 +154,13 @@ def ranks_on(node: str) -> list[int]:
 def test_the_wall_time_ends_and_the_job_is_queued_again(
     slurm: Slurm, landda: Landda, job: Written, tmp_path: Path
 ) -> None:
-    number = slurm.submit(job(changes=LONG, walltime="00:10:00", margin=100))
+    number = slurm.submit(job(changes=LONG, margin=100))
     wait_for_cycle(landda.folder, 10)
     elapsed = slurm("squeue", "-h", "-o", "%M", "--jobs", number).split(":")
     slurm("scontrol", "update", f"jobid={number}", f"timelimit={int(elapsed[-2]) + 2}")
     slurm.wait(number, "PENDING")
     assert landda.here("status", "out", "--state").stdout.strip() == "stopped"
-    slurm("scontrol", "update", f"jobid={number}", "timelimit=10")
+    slurm("scontrol", "update", f"jobid={number}", "timelimit=50")
     facts = slurm.wait(number, "COMPLETED", "FAILED")
     log = slurm.log(facts)
     assert facts["Restarts"] == "1" and "the wall time is near" in log, log
