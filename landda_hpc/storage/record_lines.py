@@ -5,14 +5,16 @@ Every function here is local and meant for rank 0.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from landda_hpc.config import parse_json
 from landda_hpc.io.atomic import storage_errors
+
+_BLOCK: Final = 1 << 18
+"""Bytes that are read at a time."""
 
 
 def last_lines(path: Path, first_cycle: int, n_lines: int | None = None) -> list[bytes]:
@@ -22,10 +24,9 @@ def last_lines(path: Path, first_cycle: int, n_lines: int | None = None) -> list
     ------
     StorageError : the file cannot be read, or one of these lines is damaged.
     """
-    found = []
-    with _mapped(path) as content:
-        for begin, end in _from_end(content):
-            line = bytes(content[begin:end])
+    found: list[bytes] = []
+    with storage_errors(path, "reading"):
+        for _, line in _from_end(path):
             if cycle_of(line) < first_cycle:
                 break
             found.append(line)
@@ -43,10 +44,10 @@ def end_of_cycle(path: Path, last_cycle: int) -> int:
     ------
     StorageError : the file cannot be read.
     """
-    with _mapped(path) as content:
-        for begin, end in _from_end(content):
+    with storage_errors(path, "reading"):
+        for end, line in _from_end(path):
             try:
-                if cycle_of(bytes(content[begin:end])) <= last_cycle:
+                if cycle_of(line) <= last_cycle:
                     return end
             except ValueError:
                 continue
@@ -83,21 +84,22 @@ def cycle_of(line: bytes) -> int:
     return cycle
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
-    """Content of a file, read where it is looked at; empty if the file is missing."""
-    with storage_errors(path, "reading"):
-        if not path.is_file() or path.stat().st_size == 0:
-            yield b""
-            return
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield content
-
-
-def _from_end(content: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
-    """Begin and end of each complete line, the last line first."""
-    end = content.rfind(b"\n") + 1
-    while end > 0:
-        begin = content.rfind(b"\n", 0, end - 1) + 1
-        yield begin, end
-        end = begin
+def _from_end(path: Path) -> Iterator[tuple[int, bytes]]:
+    """End, in bytes, and content of each complete line, the last line first; nothing if the file is missing."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        begin, carry, is_after = file.seek(0, os.SEEK_END), b"", True
+        while begin > 0:
+            n_bytes = min(_BLOCK, begin)
+            begin = file.seek(begin - n_bytes)
+            lines = (file.read(n_bytes) + carry).splitlines(keepends=True)
+            if is_after and not lines[-1].endswith(b"\n"):
+                lines.pop()  # the incomplete last line
+            is_after = is_after and not lines
+            end = begin + sum(map(len, lines))
+            # The first line may begin in the block before.
+            carry = lines.pop(0) if begin > 0 and lines else b""
+            for line in reversed(lines):
+                yield end, line
+                end -= len(line)

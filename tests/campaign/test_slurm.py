@@ -45,15 +45,15 @@ class Slurm:
         }  # fmt: skip
 
     def lab(self, action: str) -> None:
-        done = self._run("bash", str(LAB), action)
+        done = self.run("bash", str(LAB), action)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def __call__(self, *command: str) -> str:
-        done = self._run(*command)
+        done = self.run(*command)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment, timeout=120)
 
     def facts(self, job: str) -> dict[str, str]:
@@ -176,7 +176,7 @@ def test_a_killed_rank_and_a_lost_node(slurm: Slurm, landda: Landda, job: Writte
     wait_for_cycle(landda.folder, 60)
     slurm("scontrol", "update", "nodename=n2", "state=down", "reason=test")
     slurm.wait(number, "PENDING")
-    slurm("scontrol", "update", "nodename=n2", "state=resume")
+    slurm.run("scontrol", "update", "nodename=n2", "state=resume")  # refused if it has come back by itself
     facts = slurm.wait(number, "COMPLETED", "FAILED")
     assert int(facts["Restarts"]) == 2, slurm.log(facts)
     assert_whole(landda, whole, slurm.log(facts))
@@ -203,7 +203,8 @@ def test_a_chain_of_jobs_that_wait(slurm: Slurm, landda: Landda, job: Written, w
     os.kill(ranks_on("n1")[0], signal.SIGKILL)
     facts = slurm.wait(waiting[0], "COMPLETED", "FAILED")
     assert_whole(landda, whole, slurm.log(facts))
-    assert not slurm("squeue", "-h")  # the last leg has cancelled the job that waited for it
+    later = [number for number in slurm("squeue", "-h", "-o", "%i").split() if int(number) > int(waiting[0])]
+    assert not later  # the last leg has cancelled the job that waited for it
 
 
 def test_a_dependency_that_fails(slurm: Slurm, landda: Landda, job: Written) -> None:

@@ -24,11 +24,18 @@ from tests.campaign.conftest import CONFIG
 CYCLES = st.lists(st.integers(1, 20), max_size=30).map(sorted)
 
 
-@given(cycles=CYCLES, n_cycles=st.integers(1, 25))
-def test_the_last_records_are_those_at_the_end(cycles: list[int], n_cycles: int) -> None:
-    with tempfile.TemporaryDirectory() as tmp, CampaignFolder.create(Path(tmp) / "twin", "") as folder:
+@given(cycles=CYCLES, n_cycles=st.integers(1, 25), block=st.integers(1, 60))
+def test_the_last_records_are_those_at_the_end(cycles: list[int], n_cycles: int, block: int) -> None:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as tmp,
+        CampaignFolder.create(Path(tmp) / "twin", "") as folder,
+    ):
         folder.append_records("cycles", ({"cycle": cycle, "n": n} for n, cycle in enumerate(cycles)))
         records = folder.read_records("cycles")
+        with folder.records_file("cycles").open("ab") as file:
+            file.write(b'{"cycle": 21' * bool(cycles))  # it is being written
+        patch.setattr("landda_hpc.storage.record_lines._BLOCK", block)
         first = cycles[-1] - n_cycles + 1 if cycles else 0
         assert folder.last_records("cycles", n_cycles) == [r for r in records if r["cycle"] >= first]
 
