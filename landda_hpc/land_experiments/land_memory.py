@@ -163,7 +163,7 @@ def _planted(
 ) -> tuple[Tiles, LandParameters]:
     """The tiles with the sites' vegetation."""
     cover = np.array([site.cover for site in sites])
-    area = np.stack([plants.season(site.plant, temperature[k]) for k, site in enumerate(sites)])
+    area = [plants.season(site.plant, temperature[k]) for k, site in enumerate(sites)]
 
     def each(name: str) -> FloatArray:
         return np.array([getattr(site.plant, name) for site in sites])
@@ -179,8 +179,8 @@ def _planted(
         min_stomatal_resistance=each("rs_min"),
         radiation_half=each("rgl"),
         leaf_width=each("leaf_width"),
-        lai=area,
-        sai=np.repeat(each("sai")[:, None], 12, axis=1),
+        lai=np.stack([green for green, _ in area]),
+        sai=each("sai")[:, None] + np.stack([dead for _, dead in area]),
     )
     roots = np.stack([layer_shares(*site.roots) for site in sites])
     return replace(tiles, vegetation_fraction=cover, root_fraction=roots), planted

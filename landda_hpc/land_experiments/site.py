@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -211,9 +211,7 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
         now = start + k * step
         if land is None or now.year != year:
             year = now.year
-            lai, sai = model.site.leaf_area(year)
-            parameters = replace(model.parameters, lai=lai[None], sai=sai[None])
-            land = LandSurfaceModel(model.tiles, model.weather, parameters, TIMESTEP_S)
+            land = LandSurfaceModel(model.tiles, model.weather, model.parameters_of(year), TIMESTEP_S)
         utc = now - model.utc_offset
         report = land.forecast(state, utc, utc + step)
         energy = report.energy

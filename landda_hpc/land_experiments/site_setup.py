@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from landda_hpc.model.column.land.plants import (
     TROPICAL_GRASS,
     TROPICAL_TREES,
     Plant,
+    dead_share,
 )
 from landda_hpc.model.column.vegetation import root_shares
 from landda_hpc.model.protocol import Weather
@@ -79,7 +80,8 @@ class SiteModel:
     weather : on UTC.
     utc_offset : local standard time minus UTC.
     site : site record with leaf area by year.
-    parameters : with the leaf area of the forcing's first year.
+    parameters : with the leaf area of the forcing's first year, all of it green.
+    dead_share : dead fraction of the leaf area by month, (12,).
     """
 
     tiles: Tiles
@@ -88,6 +90,13 @@ class SiteModel:
     utc_offset: timedelta
     site: SiteRecord
     parameters: LandParameters
+    dead_share: FloatArray
+
+    def parameters_of(self, year: int) -> LandParameters:
+        """Parameters with the leaf area of a year, without its dead leaves, which count as stems."""
+        lai, sai = self.site.leaf_area(year)
+        dead = self.dead_share * lai
+        return replace(self.parameters, lai=(lai - dead)[None], sai=(sai + dead)[None])
 
 
 class SiteWeather:
@@ -182,7 +191,19 @@ def prepare_site(
         if missing:
             raise DataError(f"restart '{restart}' lacks {', '.join(sorted(missing))}.")
         state = TileState(found)
-    return SiteModel(tiles, state, SiteWeather(forcing, offset), offset, site, parameters)
+    dead = dead_share(_monthly_temperature(forcing)) if cover.plant.is_herb else np.zeros(12)
+    return SiteModel(tiles, state, SiteWeather(forcing, offset), offset, site, parameters, dead)
+
+
+def _monthly_temperature(forcing: PointForcing) -> FloatArray:
+    """Mean air temperature by month of the forcing, K, (12,), interpolated to months that it lacks."""
+    times = np.datetime64(forcing.start) + np.arange(forcing.n_time) * np.timedelta64(forcing.step)
+    month = times.astype("datetime64[M]").astype(int) % 12
+    count = np.bincount(month, minlength=12)
+    sums = np.bincount(month, forcing.values["air_temperature"], 12)
+    known = np.flatnonzero(count)
+    means: FloatArray = np.interp(np.arange(12), known, sums[known] / count[known], period=12)
+    return means
 
 
 def _soil_of_restart(path: Path) -> tuple[dict[str, FloatArray], dict[str, float]]:

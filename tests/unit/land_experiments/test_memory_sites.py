@@ -43,5 +43,7 @@ def test_roots_follow_their_sources(name: str, expected: np.ndarray, tolerance: 
 
 def test_leaf_areas_stay_between_their_limits() -> None:
     for plant in (plants.CORN, plants.TEMPERATE_NEEDLE_TREES):
-        area = plants.season(plant, np.linspace(240.0, 310.0, 12))
+        green, dead = plants.season(plant, np.linspace(240.0, 310.0, 12))
+        area = green + dead
         assert area.min() == plant.lai_min and area.max() == plant.lai_max
+        assert (dead[0] == area[0]) if plant.is_herb else not dead.any()

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 
+from landda_hpc.constants import ZERO_CELSIUS
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.forcing.plumber import PointForcing, SiteRecord
 from landda_hpc.land_experiments.site import SiteJob, compare_at_site, read_references, run_site
@@ -122,6 +123,18 @@ def test_leaf_area_is_the_years_own() -> None:
     other, _ = run_site(bare, eve, eve + timedelta(days=2))
     np.testing.assert_array_equal(series.values["latent"][:24], other.values["latent"][:24])
     assert not np.array_equal(series.values["latent"][24:], other.values["latent"][24:])
+
+
+def test_dead_leaves_of_a_cold_month_count_as_stems() -> None:
+    warm = forcing(days=40, start=datetime(2008, 1, 1))
+    air = np.where(np.arange(warm.n_time) < 48 * 31, ZERO_CELSIUS - 8.0, ZERO_CELSIUS + 7.0)
+    found = prepare_site(replace(warm, values=warm.values | {"air_temperature": air}), site(), None, None)
+    parameters = found.parameters_of(2008)
+    assert parameters.lai[0, :2] == pytest.approx([0.0, 1.5])
+    assert parameters.sai[0, :2] == pytest.approx([1.9, 0.4])
+    np.testing.assert_allclose(parameters.lai + parameters.sai, 1.9)
+    trees = prepare_site(replace(warm, values=warm.values | {"air_temperature": air}), site(4), None, None)
+    assert (trees.parameters_of(2008).lai == 1.5).all()
 
 
 def test_what_cannot_be_run_is_refused() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from landda_hpc.config import TilesConfig
 from landda_hpc.constants import (
     STEFAN_BOLTZMANN,
+    ZERO_CELSIUS,
 )
 from landda_hpc.errors import ModelError
 from landda_hpc.grid import regular_grid
@@ -401,8 +402,19 @@ def test_interception_holds_what_leaves_can_and_loses_nothing():
     assert 0.2 - canopy.intercept(0.2, other) == pytest.approx(first)
 
 
+def test_leaves_of_herbs_die_in_frost_and_those_of_trees_stay():
+    winter = np.repeat(ZERO_CELSIUS + np.array([[-20.0, 0.0, 2.5, 5.0, 20.0]]), 3, axis=0)
+    green, dead = leaf_area(np.full(3, 15), np.array([0.0, 0.5, 1.0]), winter)
+    np.testing.assert_allclose(dead[0] / (green[0] + dead[0]), [1.0, 1.0, 0.5, 0.0, 0.0])
+    np.testing.assert_allclose(dead[1], 0.5 * dead[0])
+    assert not dead[2].any()
+    # Straw is brighter than leaves of the same area.
+    assert albedo_of(plants.GRASS, 0.0, 0.7, 1.0, 0.0, 0.0) > albedo_of(plants.GRASS, 0.2, 0.5, 1.0, 0.0, 0.0)
+
+
 def test_leaves_come_with_warmth_and_where_it_is_warm_stay():
     season = 273.15 + 10.0 - 15.0 * np.cos(2.0 * np.pi * np.arange(12) / 12.0)
-    area = leaf_area(np.array([1, 15]), np.array([1.0, 0.0]), np.stack([np.full(12, 299.0), season]))
+    green, dead = leaf_area(np.array([1, 15]), np.array([1.0, 0.0]), np.stack([np.full(12, 299.0), season]))
+    area = green + dead
     assert np.ptp(area[0]) < 1e-9 and area[0, 0] == pytest.approx(5.5)
     assert area[1].argmax() == 6 and area[1, 0] < 0.6 < 2.0 < area[1, 6]

@@ -66,7 +66,8 @@ class LandParameters:
     min_stomatal_resistance : per leaf area, s m-1.
     radiation_half : short-wave radiation at half of the stomatal light response, W m-2.
     leaf_width : m.
-    lai, sai : leaf and stem area index by month, m2 m-2 of the vegetated part, (n_tile, 12).
+    lai, sai : area index by month of green leaves, and of stems and dead leaves, m2 m-2 of the vegetated part,
+        (n_tile, 12).
     """
 
     solid_conductivity: FloatArray
@@ -136,15 +137,15 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
 
     high, low = cells.high_vegetation[tiles.cell], cells.low_vegetation[tiles.cell]
     trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
-    leaves = leaf_area(tiles.climate_class, trees, climate.temperature)
-    stems = mixed("sai", tiles.climate_class, trees)
+    leaves, dead = leaf_area(tiles.climate_class, trees, climate.temperature)
+    stems = mixed("sai", tiles.climate_class, trees)[:, None] + dead
     canopy_albedo, stem_visible, stem_infrared, angle = (
         mixed(name, tiles.climate_class, trees) for name in ("albedo", "stem_visible", "stem_infrared", "leaf_angle")
     )
     is_soil = tiles.patchtype == PatchType.SOIL
     cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
     mean = leaves.mean(axis=1)
-    area = mean + stems
+    area = mean + stems.mean(axis=1)
     green = mean / area
     ground = _ground_albedo(
         cell_albedo(grid, path)[tiles.cell],
@@ -173,7 +174,7 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
         radiation_half=mixed("rgl", tiles.climate_class, trees),
         leaf_width=mixed("leaf_width", tiles.climate_class, trees),
         lai=leaves,
-        sai=np.repeat(stems[:, None], 12, axis=1),
+        sai=stems,
     )
 
 

@@ -7,8 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.constants import ZERO_CELSIUS, FloatArray, IntArray
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
+
+GROWING: Final = ZERO_CELSIUS + 5.0  # K; monthly mean from which herbs are green
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Plant:
     albedo : broadband albedo of a dense canopy of leaves.
     stem_visible, stem_infrared : fraction of light that stems scatter in the two bands.
     leaf_angle : departure of leaf angles from random ones (chi of Ross 1975): -0.4 upright to 0.6 flat.
+    is_herb : whether leaves die in frost (``dead_share``).
     """
 
     name: str
@@ -41,6 +44,7 @@ class Plant:
     stem_visible: float
     stem_infrared: float
     leaf_angle: float
+    is_herb: bool = False
 
 
 # Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes,
@@ -62,12 +66,12 @@ NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0
 TEMPERATE_NEEDLE_TREES: Final = Plant(
     "temperate needleleaf trees", 17.0, 5.5, 4.5, 1.0, 95.0, 30.0, 0.04, 0.11, *_WOOD, 0.01
 )
-CORN: Final = Plant("corn", 2.5, 5.0, 0.4, 0.5, 30.0, 100.0, 0.04, 0.20, *_STRAW, -0.3)
-GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20, *_STRAW, -0.3)
-TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20, *_STRAW, -0.3)
+CORN: Final = Plant("corn", 2.5, 5.0, 0.4, 0.5, 30.0, 100.0, 0.04, 0.20, *_STRAW, -0.3, True)
+GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20, *_STRAW, -0.3, True)
+TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20, *_STRAW, -0.3, True)
 SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20, *_WOOD, 0.01)
 DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 190.0, 100.0, 0.04, 0.22, *_WOOD, 0.01)
-TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17, *_STRAW, -0.3)
+TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17, *_STRAW, -0.3, True)
 
 
 def trees_of(koppen: str) -> Plant:
@@ -108,8 +112,10 @@ def mixed(name: str, climate_class: IntArray, tree_share: FloatArray) -> FloatAr
     return values
 
 
-def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: FloatArray) -> FloatArray:
-    """Leaf area index by month, m2 m-2 of the vegetated part, shape (n, 12).
+def leaf_area(
+    climate_class: IntArray, tree_share: FloatArray, temperature: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Area index of green and of dead leaves by month, m2 m-2 of the vegetated part, shape (n, 12) each.
 
     Parameters
     ----------
@@ -119,16 +125,39 @@ def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: Floa
     Notes
     -----
     Local: no communication. Below 298 K, LAI decreases from its maximum to its minimum in proportion to
-    1 - 0.0016 (298 - T)^2 of soil temperature (Dickinson et al. 1993), for which we use monthly air temperature.
+    1 - 0.0016 (298 - T)^2 of soil temperature (Dickinson et al. 1993), for which we use monthly air temperature. A part
+    of the leaves of low plants is dead (``dead_share``).
     """
-    best = mixed("lai_max", climate_class, tree_share)[:, None]
-    worst = mixed("lai_min", climate_class, tree_share)[:, None]
-    return _between(worst, best, temperature)
+
+    def leaves(trees: FloatArray) -> FloatArray:
+        worst, best = (mixed(name, climate_class, trees)[:, None] for name in ("lai_min", "lai_max"))
+        return _between(worst, best, temperature)
+
+    herbs = (1.0 - tree_share) * np.array([p.is_herb for p in _LOW])[climate_class]
+    dead = herbs[:, None] * dead_share(temperature) * leaves(np.zeros_like(tree_share))
+    return np.maximum(leaves(tree_share) - dead, 0.0), dead
 
 
-def season(plant: Plant, temperature: FloatArray) -> FloatArray:
-    """Leaf area index of one class by month, m2 m-2, shape of ``temperature`` (monthly means, K)."""
-    return _between(np.asarray(plant.lai_min), np.asarray(plant.lai_max), temperature)
+def season(plant: Plant, temperature: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Area index of green and of dead leaves of one class by month, m2 m-2, shape of ``temperature`` (means, K)."""
+    area = _between(np.asarray(plant.lai_min), np.asarray(plant.lai_max), temperature)
+    dead = dead_share(temperature) * area if plant.is_herb else np.zeros_like(area)
+    return area - dead, dead
+
+
+def dead_share(temperature: FloatArray) -> FloatArray:
+    """Dead fraction of the leaf area of herbs in a month: all in frost, none from 5 degC on, 0..1.
+
+    Grass loses its leaves after some days of frost (CLM: Oleson et al. 2013, NCAR/TN-503, chapter 14); 5 degC is the
+    usual limit of the growing season (Frich et al. 2002, Clim. Res., 19, 193-212). Dead leaves stay in place, scatter
+    light as straw and do not transpire.
+
+    Parameters
+    ----------
+    temperature : monthly mean near the surface, K, any shape.
+    """
+    share: FloatArray = np.clip((GROWING - temperature) / (GROWING - ZERO_CELSIUS), 0.0, 1.0)
+    return share
 
 
 def _between(worst: FloatArray, best: FloatArray, temperature: FloatArray) -> FloatArray:
