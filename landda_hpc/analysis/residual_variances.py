@@ -17,8 +17,9 @@ _PRIOR_PAIRS: Final = 30.0
 _PRIOR_POINTS: Final = 100.0
 """Weight of the given observation errors, as a number of residuals."""
 
-_FACTORS: Final = (0.1, 10.0)
-"""Limits of the factor on the variances of the observation errors."""
+_FACTORS: Final = (1.0, 10.0)
+"""Limits of the factor on the variances of the observation errors. Below 1 it would fall from analysis to analysis: the
+background takes over a constant error of a station, which then no longer shows in the residuals."""
 
 
 class ResidualVariances:
