@@ -14,7 +14,7 @@ from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, default_panels, draw_maps
+from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, _outlines, default_panels, draw_maps
 from landda_hpc.verification.statistics.region_windows import window_of
 
 TIME = datetime(2022, 6, 2, 6)
@@ -91,6 +91,19 @@ def test_real_climatology(pictures, tmp_path, shared):
     land = np.isfinite(values) & (values > 0.0)
     draw_maps({"background": np.where(land, values, np.nan)}, Ground(grid, land), tmp_path / "map.png", STYLE)
     assert min(pictures.png_size(tmp_path / "map.png")) > 400
+
+
+def test_regions_of_coherent_change_are_outlined():
+    grid = regular_grid(4, 8)
+    regions = np.zeros(grid.shape)
+    regions[1, 2:4], regions[2, 3], regions[0, 0] = 1.0, 2.0, np.nan
+    window = window_of(grid, GLOBE)
+    lines = _outlines(regions[window.index], window)
+    assert len(lines) == 6 + 4 - 1  # the perimeters in cells, and the edge that both regions share
+    lat, lon = window.lat_edges, window.lon_edges
+    columns = [int(np.argwhere(lon == x)[0, 0]) for line in lines for x, _ in line]
+    rows = [int(np.argwhere(lat == y)[0, 0]) for line in lines for _, y in line]
+    assert (min(columns), max(columns), min(rows), max(rows)) == (2, 4, 1, 3)
 
 
 def test_default_panels():
