@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from landda_hpc.config.section import Fraction, LengthKm, Section
 from landda_hpc.methods.base.curvelet_section import MissingSection
 from landda_hpc.methods.base.ensemble_section import EnsembleRun
 from landda_hpc.methods.base.errors_of_method import ensemble_errors
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from landda_hpc.methods.base.context import MethodContext
 
 
+class LocalConfig(Section):
+    """LETKF of the observed depth whose increments are averaged with those in coefficient space (hybrid gain)."""
+
+    weight: Fraction = Field(0.5, description="weight of the LETKF's increments")
+    cutoff_km: LengthKm = Field(
+        1000.0, description="distance at which the weight of an observation vanishes (Gaspari-Cohn), km"
+    )
+
+
 class CoefficientRun(EnsembleRun, MissingSection):
     """Keys of both filters."""
 
@@ -23,6 +33,9 @@ class CoefficientRun(EnsembleRun, MissingSection):
         True,
         description="whether variances of coefficients, from few members, are shrunk towards the mean of their wedge; "
         "otherwise they are used as they are",
+    )
+    local: LocalConfig | None = Field(
+        None, description="average with a LETKF, which uses correlations between places that the members know"
     )
 
     HAS_PERTURBED_OBSERVATIONS: ClassVar[bool]
@@ -37,12 +50,18 @@ class CoefficientRun(EnsembleRun, MissingSection):
                 "missing = solve computes its own gain, but deviations need 1 - sqrt(1 - K): choose inpaint or "
                 "zero_fill, or the method curvelet_enkf"
             )
+        if self.local is not None and self.inflation.relax_spread > 0.0:
+            problems.append("relax_spread is by scale and cannot be used with 'local': use relax_perturbations")
         return problems
 
     def build_ensemble(self, context: MethodContext, n_members: int) -> CoefficientFilter:
         """See ``EnsembleRun.build_ensemble``."""
-        from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
+        from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter, LocalPart
+        from landda_hpc.analysis.ensemble.local_transform import LocalTransform
 
+        local = None
+        if self.local is not None:
+            local = LocalPart(LocalTransform(context.grid, self.local.cutoff_km), self.local.weight)
         frame = context.frame(self.frame)
         return CoefficientFilter(
             frame,
@@ -53,6 +72,7 @@ class CoefficientRun(EnsembleRun, MissingSection):
             context.seed,
             has_perturbed_observations=self.HAS_PERTURBED_OBSERVATIONS,
             shrinks=self.shrinkage,
+            local=local,
         )
 
 

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from landda_hpc.config.section import LengthKm
 from landda_hpc.methods.base.ensemble_section import EnsembleRun
-from landda_hpc.methods.base.errors_of_method import ensemble_errors
+from landda_hpc.methods.base.errors_of_method import ensemble_errors, is_learning
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.ensemble.grid_filters import ColumnFilter, Letkf
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -24,12 +25,30 @@ class LetkfRun(EnsembleRun):
         1000.0, description="distance at which the weight of an observation vanishes (Gaspari-Cohn), km"
     )
 
+    error_correlations: bool = Field(
+        False,
+        description="whether the correlations between learned observation errors are used; otherwise they are ignored",
+    )
+
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
+        """See ``AnyRun.problems``: correlations are known if R is learned by wedge of a periodic image."""
+        problems = super().problems(observations, parallel)
+        if self.error_correlations and not (is_learning(self.observation_errors) and self.frame.boundary == "none"):
+            problems.append(
+                "error_correlations needs observation_errors: {kind: learned} and frame: {boundary: none}; found "
+                f"{self.observation_errors!r} and boundary: {self.frame.boundary}"
+            )
+        return problems
+
     def build_ensemble(self, context: MethodContext, n_members: int) -> Letkf:
         """See ``EnsembleRun.build_ensemble``."""
         from landda_hpc.analysis.ensemble.grid_filters import Letkf
+        from landda_hpc.analysis.ensemble.local_transform import LocalTransform
 
-        errors = ensemble_errors(self.observation_errors, context.frame(self.frame), context)
-        return Letkf(context.grid, self.cutoff_km, errors, self.inflation.build(), context.members(n_members))
+        frame = context.frame(self.frame)
+        errors = ensemble_errors(self.observation_errors, frame, context)
+        transform = LocalTransform(context.grid, self.cutoff_km, frame if self.error_correlations else None)
+        return Letkf(transform, errors, self.inflation.build(), context.members(n_members))
 
 
 class ColumnEnkfRun(EnsembleRun):

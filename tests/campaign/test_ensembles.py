@@ -22,7 +22,8 @@ CHANGES: dict[str, Any] = {
         {"method": "control"},
         {"method": "pointwise", "name": "mean", "ensemble": MEMBERS},
         {"method": "curvelet_enkf", "ensemble": MEMBERS, "inflation": {"relax_spread": 0.3}},
-        {"method": "letkf", "ensemble": MEMBERS},
+        {"method": "curvelet_ensrf", "ensemble": MEMBERS, "local": {"cutoff_km": 800}},
+        {"method": "letkf", "ensemble": MEMBERS, "error_correlations": True},
     ],
     "checkpoint": {"every_hours": 12, "keep_last": 3},
     "output": {"every_hours": 12, "figures": False, "series": {}, "fields": ["background", "analysis", "spread"]},
@@ -124,6 +125,11 @@ def test_a_method_of_ensembles_needs_an_ensemble(landda: Landda) -> None:
     for run, said in (
         ({"method": "curvelet_ensrf", "missing": "solve"}, "missing = solve computes its own gain"),
         ({"method": "curvelet_enkf", "missing": "variance"}, "missing = variance draws perturbed images"),
+        ({"method": "curvelet_ensrf", "local": {}, "inflation": {"relax_spread": 0.5}}, "cannot be used with 'local'"),
+        (
+            {"method": "letkf", "error_correlations": True, "observation_errors": {"kind": "white", "std": 0.1}},
+            "error_correlations needs observation_errors: {kind: learned}",
+        ),
         ({"method": "var3d_point", "layers": "upper_three"}, "for a run with one state only"),
         ({"method": "letkf", "observation_errors": {"kind": "white", "std": "no.nc"}}, "no.nc"),
     ):

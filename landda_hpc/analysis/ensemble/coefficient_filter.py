@@ -16,19 +16,20 @@ References
 Beezley, Mandel, Cobb (2011), arXiv:1102.5554, and Kasanicky, Mandel, Vejmelka (2015), Nonlin. Processes Geophys., 22,
 485-497 (diagonal covariances in spectral and wavelet space); Chabot et al. (2015), Tellus A, 67, 23629 (curvelets and
 images); Burgers, van Leeuwen, Evensen (1998), Mon. Weather Rev., 126, 1719-1724; Whitaker and Hamill
-(2002), Mon. Weather Rev., 130, 1913-1924.
+(2002), Mon. Weather Rev., 130, 1913-1924; Penny (2014), Mon. Weather Rev., 142, 2139-2149 (hybrid gain).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
-from landda_hpc.analysis.ensemble.errors import EnsembleErrors, LearnsErrors
+from landda_hpc.analysis.ensemble.errors import EnsembleErrors, ErrorsNow, LearnsErrors
 from landda_hpc.analysis.ensemble.inflation import Inflation
+from landda_hpc.analysis.ensemble.local_transform import LocalTransform
 from landda_hpc.analysis.ensemble.protocol import EnsembleAnalysis, EnsemblePair, Members, spread_image
 from landda_hpc.analysis.ensemble.shrinkage import shrunk_variance
 from landda_hpc.analysis.error_models import ErrorModel
@@ -41,6 +42,14 @@ from landda_hpc.constants import BoolArray, FloatArray
 
 _SUPPORT = 1e-3
 """Variance of white errors, relative to the largest, below which a coefficient has no support on land."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalPart:
+    """Weight of the analysis by a LETKF in the increments of the observed depth (hybrid gain, Penny 2014)."""
+
+    transform: LocalTransform
+    weight: float
 
 
 class CoefficientFilter(LearnsErrors):
@@ -56,6 +65,7 @@ class CoefficientFilter(LearnsErrors):
     seed : keys the perturbations of the observations.
     has_perturbed_observations : 'perturbed' above, otherwise 'square root'.
     shrinks : whether variances of coefficients are shrunk; otherwise the sample variances are used as they are.
+    local : LETKF whose increments are averaged with those in coefficient space; None without.
     """
 
     def __init__(
@@ -69,10 +79,11 @@ class CoefficientFilter(LearnsErrors):
         *,
         has_perturbed_observations: bool,
         shrinks: bool = True,
+        local: LocalPart | None = None,
     ) -> None:
         self._frame, self._members, self._errors, self._missing = frame, members, errors, missing
         self._inflation, self._seed = inflation, seed
-        self._is_perturbed, self._shrinks = has_perturbed_observations, shrinks
+        self._is_perturbed, self._shrinks, self._local = has_perturbed_observations, shrinks, local
         self._scales = WedgeGroups(frame, "per_scale")
         self._white: tuple[bytes, FloatArray] | None = None
 
@@ -104,7 +115,9 @@ class CoefficientFilter(LearnsErrors):
         setting = GainSetting(frame, prior, now.observation, gain)
         update = self._missing.update(setting, mean)
         change = self._member_changes(setting, pair, coefficients, factor, sampled)
-        increments = pair.of_cells(update.increment)[None, :] + change
+        increment, increments = self._with_local(
+            pair, now, update.increment, self._members.by_cell(pair.of_cells(update.increment)[None, :] + change)
+        )
         diagnostics = (
             gain_statistics(gain, variance, frame.blocks)
             | update.diagnostics
@@ -114,8 +127,26 @@ class CoefficientFilter(LearnsErrors):
                 "shrinkage_by_scale": self._by_scale(weight, sampled),
             }
         )
-        analysis = Analysis(update.increment, spread, diagnostics, warnings=self._errors.warning(now.diagnostics))
-        return EnsembleAnalysis(analysis, observed=self._members.by_cell(increments))
+        analysis = Analysis(increment, spread, diagnostics, warnings=self._errors.warning(now.diagnostics))
+        return EnsembleAnalysis(analysis, observed=increments)
+
+    def _with_local(
+        self, pair: EnsemblePair, now: ErrorsNow, increment: FloatArray, increments: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Average the increments of the mean, an image, and of the members, (n_members, n_owned), with the LETKF's.
+
+        Collective.
+        """
+        if self._local is None:
+            return increment, increments
+        weight = self._local.weight
+        anomalies = np.sqrt(now.common_factor(pair, self._inflation)) * pair.anomalies
+        background = pair.anomalies[:, pair.owned]
+        mean, analysed = self._local.transform(pair, now.observation, anomalies, anomalies[:, pair.owned, None])
+        change = self._inflation.relaxed(background, analysed[:, :, 0]) - background
+        image = np.where(pair.mean.domain, pair.image(self._members.of_all_cells(mean[:, 0], pair.cell.size)), 0.0)
+        mixed = (1.0 - weight) * increments + weight * (mean[:, 0] + change)
+        return (1.0 - weight) * increment + weight * image, mixed
 
     def _variance(self, coefficients: Mapping[int, FloatArray]) -> FloatArray:
         """Sample variances of the members' coefficients, (n_var,). Collective."""

@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from landda_hpc.analysis.ensemble.inflation import Inflation
+from landda_hpc.analysis.ensemble.protocol import EnsemblePair, covariance
 from landda_hpc.analysis.error_models import ErrorModel
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, applied_gain
 from landda_hpc.analysis.mixing import WedgeGroups
@@ -38,6 +40,15 @@ class ErrorsNow:
     background: FloatArray
     white: FloatArray
     diagnostics: dict[str, float | list[float]]
+
+    def common_factor(self, pair: EnsemblePair, inflation: Inflation) -> float:
+        """Inflation factor on variances, one for all cells."""
+        observed = pair.of_cells(pair.mean.observed)
+        if not observed.any():
+            return 1.0
+        variance = covariance(pair.anomalies, pair.anomalies)
+        shown = np.array([self.background.sum() / max(self.white.sum(), np.finfo(np.float64).tiny)])
+        return float(inflation.before(shown, np.array([variance[observed].mean()]))[0])
 
 
 class EnsembleErrors:

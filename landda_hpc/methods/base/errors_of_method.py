@@ -63,7 +63,7 @@ def with_errors(
         return make(model, other)
 
     for section in (background, observation):
-        if _is_learning(section):
+        if is_learning(section):
             errors = section.learned_errors(frame, context)
             return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r), has_own_gain=True)
     assert b is not None, "errors of the background are fixed or learned"
@@ -79,7 +79,7 @@ def ensemble_errors(observation: ErrorSection, frame: ImageFrame, context: Metho
     """
     from landda_hpc.analysis.ensemble.errors import EnsembleErrors
 
-    learning = observation if _is_learning(observation) else LearnedErrorsConfig()
+    learning = observation if is_learning(observation) else LearnedErrorsConfig()
     # Only the sums over groups are used: B in space is that of the members.
     learned = learning.model_copy(update={"local": False}).learned_errors(frame, context)
     fixed = _fixed(observation, "observation", frame, context)
@@ -119,7 +119,7 @@ def assumed_errors_of(
 
 def learning_problems(background: ErrorSection | None, observation: ErrorSection | None) -> list[str]:
     """Problems of two sections together: both learn from the same innovations, so they must learn in the same way."""
-    if not _is_learning(background) or not _is_learning(observation):
+    if not is_learning(background) or not is_learning(observation):
         return []
     names = [n for n in LearnedErrorsConfig.model_fields if getattr(background, n) != getattr(observation, n)]
     return [
@@ -129,5 +129,6 @@ def learning_problems(background: ErrorSection | None, observation: ErrorSection
     ]
 
 
-def _is_learning(section: ErrorSection | None) -> TypeGuard[LearnedErrorsConfig]:
+def is_learning(section: ErrorSection | None) -> TypeGuard[LearnedErrorsConfig]:
+    """Whether a section learns errors from analysis to analysis."""
     return isinstance(section, LearnedErrorsConfig) and section.varies

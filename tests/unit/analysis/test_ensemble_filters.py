@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter
+from landda_hpc.analysis.ensemble.coefficient_filter import CoefficientFilter, LocalPart
 from landda_hpc.analysis.ensemble.errors import EnsembleErrors
 from landda_hpc.analysis.ensemble.grid_filters import ColumnFilter, Letkf
 from landda_hpc.analysis.ensemble.inflation import Inflation
+from landda_hpc.analysis.ensemble.local_transform import LocalTransform
 from landda_hpc.analysis.ensemble.mean_update import MeanUpdate
 from landda_hpc.analysis.ensemble.protocol import EnsemblePair, ordered_mean
+from landda_hpc.analysis.ensemble.shrinkage import shrunk_variance
 from landda_hpc.analysis.error_models import WhiteErrors
-from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
+from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, LearnedErrors
 from landda_hpc.analysis.localisation import gaspari_cohn
 from landda_hpc.analysis.missing import ZeroFill
+from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.pointwise import Pointwise
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.visit_differences import VisitDifferences
@@ -64,9 +67,11 @@ def members(number: int) -> MemberReduction:
     return MemberReduction(SerialCommunicator(), number)
 
 
-def coefficient_filter(number: int, *, perturbed: bool, inflation: Inflation = NO_INFLATION) -> CoefficientFilter:
+def coefficient_filter(
+    number: int, *, perturbed: bool, inflation: Inflation = NO_INFLATION, local: LocalPart | None = None
+) -> CoefficientFilter:
     return CoefficientFilter(
-        FRAME, members(number), errors(), ZeroFill(), inflation, 3, has_perturbed_observations=perturbed
+        FRAME, members(number), errors(), ZeroFill(), inflation, 3, has_perturbed_observations=perturbed, local=local
     )
 
 
@@ -77,7 +82,7 @@ def analysed(pair: EnsemblePair, increments: FloatArray) -> FloatArray:
 METHODS: dict[str, Callable[[int], object]] = {
     "enkf": lambda n: coefficient_filter(n, perturbed=True),
     "ensrf": lambda n: coefficient_filter(n, perturbed=False),
-    "letkf": lambda n: Letkf(GRID, 1500.0, errors(), NO_INFLATION, members(n)),
+    "letkf": lambda n: Letkf(LocalTransform(GRID, 1500.0), errors(), NO_INFLATION, members(n)),
     "column": lambda n: ColumnFilter(errors(), NO_INFLATION, members(n)),
     "mean": lambda n: MeanUpdate(Pointwise(0.5)),
 }
@@ -172,10 +177,10 @@ def test_reported_errors_may_be_missing_where_nothing_is_observed() -> None:
     reporting = replace(pair, mean=replace(pair.mean, observation_std=std))
     learning = ErrorsOfEachAnalysis(FRAME, VisitDifferences(FRAME), local=False, seed=3)
     source = EnsembleErrors(learning, reported=lambda values: WhiteErrors(values, 3, "observation"))
-    found = Letkf(GRID, 1000.0, source, NO_INFLATION, members(6)).analyse(reporting)
+    found = Letkf(LocalTransform(GRID, 1000.0), source, NO_INFLATION, members(6)).analyse(reporting)
     assert np.isfinite(found.layers).all() and found.layers.any()
     with pytest.raises(DataError, match="does not report errors"):
-        Letkf(GRID, 1000.0, source, NO_INFLATION, members(6)).analyse(pair)
+        Letkf(LocalTransform(GRID, 1000.0), source, NO_INFLATION, members(6)).analyse(pair)
 
 
 def test_relaxation_to_the_background() -> None:
@@ -189,8 +194,46 @@ def test_relaxation_to_the_background() -> None:
     )
 
 
-def naive_letkf(pair: EnsemblePair, cutoff_km: float) -> FloatArray:
-    """Members after the LETKF, one cell at a time with dense matrices: Hunt et al. (2007), Eqs 20 to 25."""
+def test_the_square_root_acts_on_the_filled_deviation_in_gaps() -> None:
+    """The change of a deviation, image by image: inflation everywhere, and 1 - sqrt(1 - K) on what is observed."""
+    pair = pair_of(12, observed_share=0.6)
+    found = coefficient_filter(12, perturbed=False, inflation=Inflation("constant", 1.44)).analyse(pair)
+    deviation = [pair.image(part) for part in pair.anomalies]
+    variance = sum(FRAME.energy(FRAME.forward(image)) for image in deviation) / 11.0
+    white = FRAME.local_variance(pair.mean.domain.astype(np.float64))
+    groups = WedgeGroups(FRAME, "per_wedge")
+    b = 1.44 * shrunk_variance(FRAME, groups, variance, white, 12)[0]
+    r = WhiteErrors(STD, 3, "observation").variance(FRAME, pair.mean.domain)
+    k = np.where(white > 1e-3 * white.max(), b / (b + r), 0.0)
+    for image, increment in zip(deviation, found.observed, strict=True):
+        seen = np.where(pair.mean.observed, image, 0.0)
+        change = 0.2 * image - FRAME.apply_gain(seen, 1.2 * (1.0 - np.sqrt(1.0 - k)))
+        expected = pair.of_cells(np.where(pair.mean.domain, change, 0.0) + found.mean.increment)
+        assert np.allclose(increment, expected, atol=1e-12)
+
+
+def test_the_weight_of_the_local_part_leads_from_coefficient_space_to_the_letkf() -> None:
+    pair = pair_of(8, observed_share=0.6)
+    transform = LocalTransform(GRID, 1500.0)
+    plain = coefficient_filter(8, perturbed=False).analyse(pair)
+    grid = Letkf(transform, errors(), NO_INFLATION, members(8)).analyse(pair)
+    found = {
+        w: coefficient_filter(8, perturbed=False, local=LocalPart(transform, w)).analyse(pair) for w in (0.0, 0.3, 1.0)
+    }
+    assert np.array_equal(found[0.0].observed, plain.observed)
+    assert np.allclose(found[1.0].observed, grid.layers @ WEIGHTS, atol=1e-12)
+    assert np.allclose(found[1.0].mean.increment, grid.mean.increment, atol=1e-12)
+    assert np.allclose(found[0.3].observed, 0.7 * plain.observed + 0.3 * found[1.0].observed, atol=1e-14)
+    assert np.allclose(found[0.3].observed.mean(axis=0), pair.of_cells(found[0.3].mean.increment), atol=1e-14)
+
+
+def naive_letkf(pair: EnsemblePair, cutoff_km: float, covariance: FloatArray | None = None) -> FloatArray:
+    """Members after the LETKF, one cell at a time with dense matrices: Hunt et al. (2007), Eqs 20 to 25.
+
+    ``covariance`` is that of the observation errors in all land cells; None: white.
+    """
+    if covariance is None:
+        covariance = STD**2 * np.eye(pair.cell.size)
     n = pair.n_members
     lon, lat = np.meshgrid(np.deg2rad(GRID.lon), np.deg2rad(GRID.lat))
     lon, lat = lon.ravel()[pair.cell], lat.ravel()[pair.cell]
@@ -204,7 +247,8 @@ def naive_letkf(pair: EnsemblePair, cutoff_km: float) -> FloatArray:
         near = seen[distance[seen] < cutoff_km]
         weight = gaspari_cohn(2.0 * distance[near] / cutoff_km)
         y = (pair.observed[:, near] - mean[near]).T
-        precision = np.diag(weight / STD**2)
+        root = np.diag(np.sqrt(weight))
+        precision = root @ np.linalg.inv(covariance[np.ix_(near, near)]) @ root
         p = np.linalg.inv((n - 1) * np.eye(n) + y.T @ precision @ y)
         w = p @ y.T @ precision @ d[near]
         whole = np.real(sqrtm((n - 1) * p)) + w[:, None]
@@ -214,14 +258,34 @@ def naive_letkf(pair: EnsemblePair, cutoff_km: float) -> FloatArray:
 
 def test_the_letkf_equals_a_second_implementation() -> None:
     pair = pair_of(8, observed_share=0.6)
-    found = Letkf(GRID, 1500.0, errors(), NO_INFLATION, members(8)).analyse(pair)
+    found = Letkf(LocalTransform(GRID, 1500.0), errors(), NO_INFLATION, members(8)).analyse(pair)
     assert np.allclose(pair.layers + found.layers, naive_letkf(pair, 1500.0), atol=1e-10)
+
+
+@pytest.mark.parametrize("density", [(1.0, 1.0, 1.0), (9.0, 3.0, 0.5)])
+def test_the_letkf_with_correlated_errors_equals_the_dense_formula(density: tuple[float, ...]) -> None:
+    """The covariance of all land cells, column by column from the error model; white errors have no correlations."""
+    pair = pair_of(8, observed_share=0.6)
+    scales = WedgeGroups(FRAME, "per_scale")
+    of_scale = STD**2 * np.array(density)[np.minimum(np.arange(scales.n), 2)]
+    model = LearnedErrors(FRAME, scales.expand(of_scale), np.full(GRID.shape, STD), 3, "observation")
+    covariance = np.empty((pair.cell.size, pair.cell.size))
+    for column, cell in zip(covariance.T, pair.cell, strict=True):
+        unit = np.zeros(GRID.n_cells)
+        unit[cell] = 1.0
+        column[:] = pair.of_cells(model.covariance_times(FRAME, unit.reshape(GRID.shape)))
+    learning = ErrorsOfEachAnalysis(FRAME, VisitDifferences(FRAME), local=False, seed=3)
+    transform = LocalTransform(GRID, 1500.0, FRAME)
+    found = Letkf(transform, EnsembleErrors(learning, model), NO_INFLATION, members(8)).analyse(pair)
+    assert np.allclose(pair.layers + found.layers, naive_letkf(pair, 1500.0, covariance), atol=1e-9)
+    ignored = Letkf(LocalTransform(GRID, 1500.0), errors(), NO_INFLATION, members(8)).analyse(pair)
+    assert np.allclose(found.layers, ignored.layers, atol=1e-9) == (len(set(density)) == 1)
 
 
 def test_the_letkf_of_one_cell_is_the_kalman_filter_of_its_column() -> None:
     """With a cutoff below the distance of cells: mean and variance of the scalar Kalman filter."""
     pair = pair_of(30)
-    found = Letkf(GRID, 10.0, errors(), NO_INFLATION, members(30)).analyse(pair)
+    found = Letkf(LocalTransform(GRID, 10.0), errors(), NO_INFLATION, members(30)).analyse(pair)
     variance = pair.anomalies.var(axis=0, ddof=1)
     k = variance / (variance + STD**2)
     d = pair.of_cells(pair.mean.innovation)

@@ -152,6 +152,17 @@ def test_inpainting_solves_the_laplace_equation(grid: Grid, length: float) -> No
     np.testing.assert_allclose(filled, expected, atol=1e-8)
 
 
+def test_inpainting_depends_on_the_image_and_its_mask_alone() -> None:
+    """The equations of a mask are kept: images before it, and other masks, do not change a bit."""
+    grid, rng = regular_grid(*SHAPE), np.random.default_rng(5)
+    fill = HarmonicInpainting(grid, 500.0)
+    masks = [scene(seed, missing=0.5)[1:] for seed in (1, 1, 2, 1)]
+    whole = np.ones(SHAPE, dtype=np.bool_)
+    for observed, domain in [*masks, (whole, whole)]:
+        values = rng.standard_normal(SHAPE)
+        assert np.array_equal(fill(values, observed, domain), HarmonicInpainting(grid, 500.0)(values, observed, domain))
+
+
 @given(st.integers(0, 100), st.floats(0.1, 0.9), st.sampled_from([None, 300.0, 2000.0]))
 @settings(max_examples=25, deadline=None)
 def test_inpainting_keeps_data_and_invents_no_extremes(seed: int, missing: float, length: float | None) -> None:
