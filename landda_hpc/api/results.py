@@ -10,6 +10,7 @@ from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.storage.campaign_folder import CampaignFolder, Status
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.storage.mean_files import list_means, means_folder
+from landda_hpc.storage.provenance_log import read_events
 from landda_hpc.storage.series_files import Period, list_series, series_folder
 
 if TYPE_CHECKING:
@@ -126,6 +127,16 @@ class CampaignResults:
     def seconds(self) -> pd.DataFrame:
         """Time, communication and memory of each cycle, maxima and means over ranks; machine-dependent."""
         return self._table("seconds")
+
+    @property
+    def provenance(self) -> pd.DataFrame:
+        """Starts, resumes and changes of the campaign, oldest first, with software and machine of each.
+
+        Columns: event, written, cycle, time, version, git, host, ranks ...; of packages ``packages.numpy`` etc.
+        """
+        import pandas as pd
+
+        return pd.json_normalize(read_events(self.path))
 
     @property
     def profiles(self) -> pd.DataFrame:

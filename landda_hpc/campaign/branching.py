@@ -14,7 +14,7 @@ from landda_hpc.config import CampaignConfig, Observations, OutputConfig, TimeCo
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.spun_up_start import initial_problems
-from landda_hpc.instances.trajectory import changed_trajectory
+from landda_hpc.instances.trajectory import accepted_identities, changed_trajectory
 from landda_hpc.io.atomic import atomic_replacement
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest, read_header
@@ -71,7 +71,13 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
             "restarts. Start another campaign whose section 'case' names a set of them "
             "(checkpoint.restarts writes them to restart/)."
         )
-    state, time = digest(checkpoint), datetime.fromisoformat(read_header(checkpoint).valid_time)
+    header, state = read_header(checkpoint), digest(checkpoint)
+    if header.config_hash not in accepted_identities(campaign.config_file):
+        raise ConfigError(
+            f"{checkpoint} was not written with the configuration of {parent}. Name a checkpoint of that campaign; "
+            "'landda digest DIR --all' lists them."
+        )
+    time = datetime.fromisoformat(header.valid_time)
     copied = output.absolute() / BRANCHED_FROM
     config = read_resolved(
         campaign.config_file, _of_branch(began.time, began.output, began.observations, time, copied) | dict(overrides)

@@ -186,6 +186,11 @@ def kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
     """Number of checkpoints at the end."""
     written = clock.n_cycles * clock.cycle_hours // checkpoint.every_hours + 1
     for_good = written // checkpoint.keep_every if checkpoint.keep_every else 0
+    years = clock.end.year - clock.start.year
+    if checkpoint.keep_monthly:
+        for_good += 12 * years + clock.end.month - clock.start.month
+    elif checkpoint.keep_yearly:
+        for_good += years
     return min(written, checkpoint.keep_last + for_good)
 
 

@@ -1,15 +1,15 @@
 """Return of a campaign to an earlier checkpoint (``landda rewind``).
 
-What is dropped is first linked or copied to ``rewound/<time of the command>/`` with its relative path, then removed,
-checkpoints first and the newest of them first. A kill at any instant therefore loses nothing, and leaves a campaign
-that can be resumed: its records are complete up to its newest checkpoint.
+What is dropped or cut is first linked or copied to ``rewound/<time of the command>/`` with its relative path, then
+removed, checkpoints first and the newest of them first. A kill at any instant therefore loses nothing, and leaves a
+campaign that can be resumed: its records are complete up to its newest checkpoint.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,7 +86,7 @@ def rewind_campaign(output: Path, to: datetime, *, discard: bool = False, claim:
         details = {"time": to.isoformat(), "before": before.isoformat(), "kept_in": kept_in and kept_in.name}
         add_event(output, "rewind", {**details, "n_files": len(later), **software_now()})
         if kept_in is not None:
-            _keep(output, (*later, *_cut(output, to)), kept_in, folder)
+            _keep(output, later, _cut(folder, to), kept_in)
         with storage_errors(output, "removing what comes after the checkpoint"):
             for relative in later:
                 (output / relative).unlink(missing_ok=True)
@@ -103,31 +103,36 @@ def rewind_campaign(output: Path, to: datetime, *, discard: bool = False, claim:
     return Rewind(header.cycle, config.time.n_cycles, later, kept_in)
 
 
-def _keep(output: Path, files: Iterable[str], kept_in: Path, folder: CampaignFolder) -> None:
-    """Link or copy all files that will be removed or cut. Files of records are copied, because they grow in place."""
-    records = [path.name for name in RECORD_NAMES if (path := folder.records_file(name)).is_file()]
-    require_space(output, sum((output / name).stat().st_size for name in records))
+def _keep(output: Path, later: Iterable[str], cut: Sequence[str], kept_in: Path) -> None:
+    """Link the files that will be removed; copy those that will be cut."""
+    require_space(output, sum((output / name).stat().st_size for name in cut))
     with storage_errors(kept_in, "keeping what comes after the checkpoint"):
-        for name in (*records, folder.status_file.name):
-            if (output / name).is_file():
-                kept_in.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(output / name, kept_in / name)
-        for relative in files:
+        for relative in (*later, *cut):
             source, target = output / relative, kept_in / relative
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(source, target, follow_symlinks=False)
-            except OSError:  # another file system, or one without links
+            if relative in cut or not _is_linked(source, target):
                 shutil.copy2(source, target)
         for base, _, _ in os.walk(kept_in):
             sync_folder(Path(base))
 
 
-def _cut(output: Path, to: datetime) -> list[str]:
-    """Series and means that hold times before and after ``to``; they are replaced, not changed in place."""
+def _is_linked(source: Path, target: Path) -> bool:
+    """Make a hard link; false on another file system, or on one without links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _cut(folder: CampaignFolder, to: datetime) -> list[str]:
+    """Relative paths of files that hold times before and after ``to``: records, status, series of the day, means."""
+    output = folder.path
+    records = [path for name in RECORD_NAMES if (path := folder.records_file(name)).is_file()]
+    status = [folder.status_file] if folder.status_file.is_file() else []
     means = [file.path for file in list_means(means_folder(output)) if file.final >= to.date()]
     series = series_folder(output).glob(f"*_{to:%Y%m%d}.nc")
-    return [path.relative_to(output).as_posix() for path in (*series, *means)]
+    return [path.relative_to(output).as_posix() for path in (*records, *status, *series, *means)]
 
 
 def _remove_empty(output: Path, later: Iterable[str]) -> None:

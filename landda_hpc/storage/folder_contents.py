@@ -121,12 +121,12 @@ def look_through(root: Path) -> Contents:
 
 
 def require_no_links(root: Path, contents: Contents) -> None:
-    """Raise StorageError if files of an earlier campaign could only be deleted through a link. Local."""
+    """Raise StorageError if files of the campaign could only be deleted through a link. Local."""
     if contents.linked:
         name = contents.linked[0]
         raise StorageError(
-            f"{root / name} is a link to {(root / name).resolve()}, where files of an earlier campaign lie. Nothing is "
-            "deleted through links: empty that folder yourself (the link may stay), or remove the link."
+            f"{root / name} is a link to {(root / name).resolve()}, where files of a campaign lie. Nothing is deleted "
+            "through links: empty that folder yourself (the link may stay), or put it in place of the link."
         )
 
 

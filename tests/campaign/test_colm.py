@@ -19,6 +19,9 @@ import pytest
 import yaml
 
 from landda_hpc.campaign import run_campaign
+from landda_hpc.campaign.branching import branch_campaign
+from landda_hpc.campaign.extension import extend_campaign
+from landda_hpc.campaign.rewinding import rewind_campaign
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.commands import init
 from landda_hpc.commands.colm import verify as verify_case
@@ -303,6 +306,31 @@ def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
     campaign.folder.unlock()
     assert "skipping a checkpoint" in caplog.text and "differs from its hash" in caplog.text
     assert_same(out, reference)
+
+
+@pytest.mark.verify
+def test_a_rewound_or_extended_campaign_ends_like_one_in_one_piece(
+    tmp_path: Path, synthetic: Path, reference: dict[str, Any]
+) -> None:
+    """The restarts that belong to the dropped checkpoints move with them."""
+    out, six, twelve = tmp_path / "out", datetime(2010, 6, 1, 6), datetime(2010, 6, 1, 12)
+    shutil.copytree(reference["path"], out)
+    done = rewind_campaign(out, six)
+    assert done.kept_in is not None
+    for run in ("nature", "control", "enkf_like"):
+        assert "2010-152-43200" not in chain(out, run)
+        assert (done.kept_in / "models" / run / "restart" / "2010-152-43200").is_dir()
+    short = tmp_path / "short"
+    raw = raw_config(synthetic, model=still(), time={"assimilation_end": six.isoformat(), "end": six.isoformat()})
+    assert run_campaign(parse_config(raw), short).finished
+    extend_campaign(short, twelve)
+    for output in (out, short):
+        campaign = resume_campaign(output, SerialCommunicator())
+        assert campaign.cycle == 1 and campaign.run().finished
+        campaign.folder.unlock()
+        assert_same(output, reference)
+    with pytest.raises(ConfigError, match=r"a branch needs model\.kind = column"):
+        branch_campaign(out, tmp_path / "branch", six, {})
 
 
 @pytest.mark.verify

@@ -145,6 +145,11 @@ def test_a_rewound_campaign_computes_the_same_again(finished: Landda, whole: Map
     assert (kept / "scores.jsonl").read_bytes() == (whole["path"] / "scores.jsonl").read_bytes()
     assert (whole["path"] / "scores.jsonl").read_bytes().startswith((out / "scores.jsonl").read_bytes())
     assert finished.here("status", "out", "--state").stdout.strip() == "stopped"
+    undone = finished.folder / "undone"
+    shutil.copytree(out, undone)
+    shutil.copytree(kept, undone, dirs_exist_ok=True)
+    assert names(undone) == before and finished.digests("undone") == whole["all"]
+    assert finished.here("score", "undone").returncode == 0, "all records are there"
     done = finished(ranks, "resume", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same(out, whole, finished)
@@ -176,6 +181,12 @@ def test_rewinds_that_are_refused_change_nothing(finished: Landda) -> None:
     checkpoint.write_bytes(content)
     image = next((out / "images").glob("control_20220602T06.nc"))
     image.unlink()
+    (out / "series").rename(out.parent / "elsewhere")
+    (out / "series").symlink_to(out.parent / "elsewhere")
+    done = finished.here("rewind", "out", "--to", "2022-06-02")
+    assert done.returncode == 3 and "Nothing is deleted through links" in done.stderr, done.stderr
+    (out / "series").unlink()
+    (out.parent / "elsewhere").rename(out / "series")
     done = finished.here("rewind", "out", "--to", "2022-06-02T06:00")
     assert done.returncode == 3 and "cannot continue from this checkpoint" in done.stderr and "images/" in done.stderr
     assert names(out) | {image.relative_to(out).as_posix()} == before

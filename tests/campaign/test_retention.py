@@ -6,14 +6,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import landda_hpc
 from landda_hpc.campaign import saving
+from landda_hpc.campaign.record_check import require_records
 from landda_hpc.campaign.start import resume_campaign, run_campaign
 from landda_hpc.config import parse_config
+from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.restart_set import read_restart
 from landda_hpc.storage.retention import list_checkpoints, prune_restart_sets
@@ -104,3 +109,35 @@ def test_only_what_a_campaign_wrote_is_removed(tmp_path: Path) -> None:
         "restart/2022-999-00000/control/manifest.json", "restart/forecasts/a_restart_b.nc",
     ]  # fmt: skip
     assert not old.exists()
+
+
+def test_images_and_series_that_are_not_kept(tmp_path: Path) -> None:
+    """They are not missing for a resume from an earlier checkpoint, nor for tables."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    output = {"every_hours": 6, "figures": False, "series": {"means": True}}
+    keep = {"keep_images": {"last": 2}, "times": ["2022-06-02T12:00"], "series": {"means": True, "keep": {"last": 1}}}
+    config = campaign(every_hours=6, keep_last=3) | {"time": {**CONFIG["time"], "end": "2022-06-05T12:00"}}
+    assert run_campaign(parse_config(config | {"output": output}), whole).finished
+    assert run_campaign(parse_config(config | {"output": output | keep}), out).finished
+    assert (out / "scores.jsonl").read_bytes() == (whole / "scores.jsonl").read_bytes()
+    last = list_checkpoints(out / "checkpoints")[-1][1]
+    before = digest(last)
+    last.write_bytes(last.read_bytes()[:-1000])
+    taken_up = resume_campaign(out, SerialCommunicator())
+    assert taken_up.cycle == 13 and taken_up.run().finished
+    taken_up.folder.unlock()
+    assert digest(last) == before
+    images = sorted(path.name for path in (out / "images").glob("control_*.nc"))
+    assert images == ["control_20220602T12.nc", "control_20220605T06.nc", "control_20220605T12.nc"]
+    series = sorted(path.name for path in (out / "series").glob("control_*.nc"))
+    assert series == ["control_20220604.nc", "control_20220605.nc"]
+    for path in (whole / "means").iterdir():
+        assert (out / "means" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert require_records(CampaignFolder(out), ("",)) == []
+    results = landda_hpc.open_campaign(out)
+    means = results.means("control", "daily")
+    days = (np.diff(means.time_bnds) / np.timedelta64(1, "D")).ravel()
+    assert days.tolist() == [1.0] * 3 and means.soil_moisture.dims == ("time", "layer", "cell")
+    assert results.provenance.event.tolist() == ["start", "resume"]
+    with pytest.raises(DataError, match="no monthly means"):
+        results.means("control")
