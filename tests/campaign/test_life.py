@@ -301,3 +301,18 @@ def test_an_extension_searches_for_its_observations(tmp_path: Path) -> None:
     for name in ("scores.jsonl", "cycles.jsonl", "observations.json"):
         assert (pieces / name).read_bytes() == (one / name).read_bytes(), name
     assert states(pieces) == states(one)
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("at", [3, 9, 15, 21, 27, 33])
+def test_a_branch_that_is_killed_can_be_repeated(
+    landda: Landda, whole: Mapping[str, Any], tmp_path: Path, at: int
+) -> None:
+    arguments = ("branch", whole["path"], landda.folder / "out", "--from", "2022-06-02T12:00")
+    if not killed_at(landda, tmp_path, at, *arguments):
+        raise AssertionError(f"the command does not touch the folder {at} times")
+    done = landda.here(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = landda.here("resume", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert states(landda.folder / "out") == states(whole["path"])
