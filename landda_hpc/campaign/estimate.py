@@ -18,6 +18,7 @@ from landda_hpc.instances.campaign_spinup import trajectories
 from landda_hpc.instances.domain import Domain, make_domain, make_grid
 from landda_hpc.instances.instance import bare_instances
 from landda_hpc.regridding.depth import layers_down_to
+from landda_hpc.storage.record_retention import not_kept
 from landda_hpc.variables import STATE
 
 LARGEST_COUNTED: Final = 200_000
@@ -119,6 +120,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
     kept = kept_checkpoints(config.time, config.checkpoint)
     with_analysis, without = _image_times(config.time, config.output)
+    kept_series, means = _kept_series(config.time, config.output.series)
     days = math.ceil(clock.n_cycles * clock.cycle_hours / 24.0)
     members = max((run.shared_members or 0 for run in config.runs), default=0)
     if trial is None:
@@ -134,7 +136,8 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         image = len(config.runs) * len(config.output.fields) * pixels * 4
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
         n_depths = len(config.verification.depths_m)
-        parts |= {"series": _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * n_images)}
+        series = _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * n_images)
+        parts |= {"series": kept_series * series} | ({"means": means * series} if means else {})
         return Needs(memory, sum(parts.values()), parts, checkpoint, None)
     # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
     states = sizes.n_tiles * state * instances
@@ -145,7 +148,8 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         "checkpoints": kept * trial.checkpoint,
         "restarts": kept * restarts,
         "images": with_analysis * trial.images + without * trial.forecast_images,
-        "series": days * trial.series,
+        "series": kept_series * days * trial.series,
+        "means": means * days * trial.series,
         "feedback": clock.n_analyses * trial.feedback,
         # Tables repeat the scores twice, as CSV and netCDF.
         "records": 2.0 * clock.n_cycles * trial.records,
@@ -203,12 +207,24 @@ def _spinup_cycles(runs: Sequence[Run], spinup: timedelta, clock: TimeConfig, *,
 
 
 def _image_times(clock: TimeConfig, output: OutputConfig) -> tuple[int, int]:
-    """Output times of images with, and without analysis."""
+    """Output times of images with, and without analysis, of those that are kept."""
     ends = [clock.valid_time(n) for n in range(1, clock.n_cycles + 1)]
     step = output.every_hours
-    times = {t for n, t in enumerate(ends, start=1) if (n * clock.cycle_hours) % step == 0} | set(output.times)
+    times = {t for n, t in enumerate(ends, start=1) if (n * clock.cycle_hours) % step == 0}
+    if output.keep_images is not None:
+        times -= not_kept(times, output.keep_images, timedelta(hours=step))
+    times |= set(output.times)
     analysed = sum(1 for time in times if time <= clock.assimilation_end)
     return analysed, len(times) - analysed
+
+
+def _kept_series(clock: TimeConfig, series: SeriesConfig | None) -> tuple[float, float]:
+    """Fraction of the series that is kept, and size of the means as a fraction of all series."""
+    if series is None:
+        return 0.0, 0.0
+    days = {clock.start + timedelta(days=n) for n in range((clock.end - clock.start).days + 1)}
+    dropped = not_kept(days, series.keep, timedelta(days=1)) if series.keep is not None else ()
+    return 1.0 - len(dropped) / len(days), clock.cycle_hours / 24.0 if series.means else 0.0
 
 
 def _figure_bytes(runs: Sequence[Run], with_analysis: int, without: int) -> float:

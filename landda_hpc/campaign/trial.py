@@ -25,6 +25,7 @@ from landda_hpc.config import CampaignConfig, GridConfig, TimeConfig, parse_conf
 from landda_hpc.errors import LandDAError
 from landda_hpc.model.colm.process import own_environment
 from landda_hpc.process_memory import peak_bytes, resident_bytes
+from landda_hpc.storage.campaign_folder import RECORD_NAMES
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +191,9 @@ def _shortened(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
     if "spinup_days" in plain["model"]:
         plain["model"]["spinup_days"] = 0
     plain["checkpoint"] |= {"every_hours": _CYCLES * clock.cycle_hours, "keep_every": None}
-    plain["output"] |= {"every_hours": clock.cycle_hours, "times": [], "figures": False}
+    plain["output"] |= {"every_hours": clock.cycle_hours, "times": [], "figures": False, "keep_images": None}
+    if plain["output"].get("series") is not None:
+        plain["output"]["series"] |= {"keep": None}
     plain["verification"] |= {"discard_days": 0.0}
     plain["parallel"] |= {"member_groups": 1, "roots": None}
     withheld = plain["observations"].get("withheld")
@@ -264,7 +267,7 @@ def _sizes(output: Path, clock: TimeConfig) -> dict[str, float]:
         "restarts": _bytes_below(output / "restart") / max(1, len(checkpoints)),
         "images": with_analysis / _ANALYSES,
         "forecast_images": (sum(p.stat().st_size for p in images) - with_analysis) / (_CYCLES - _ANALYSES),
-        "records": sum(path.stat().st_size for path in output.glob("*.jsonl")) / _CYCLES,
+        "records": sum(p.stat().st_size for n in RECORD_NAMES if (p := output / f"{n}.jsonl").is_file()) / _CYCLES,
         "series": _bytes_below(output / "series") * (24.0 / clock.cycle_hours / _CYCLES if days <= 1.0 else 1.0 / days),
         "feedback": _bytes_below(output / "feedback") / _ANALYSES,
     }

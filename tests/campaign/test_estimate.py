@@ -59,6 +59,21 @@ def test_without_a_trial_it_says_so(landda: Landda) -> None:
     assert "estimated from sizes" in shown and "not measured: --no-trial" in shown
 
 
+def test_files_that_are_not_kept_need_no_space() -> None:
+    """A year of one image and one file of series per day: 10 of the newest and the first of 11 months stay."""
+    time = {"start": "2022-01-02T00:00", "assimilation_end": "2022-12-31T00:00", "end": "2022-12-31T00:00"}
+    keep = {"last": 10, "monthly": True}
+    output = {"every_hours": 24, "figures": False}
+    every = parse_config({**CONFIG, "time": time, "output": output | {"series": {}}})
+    few = {"keep_images": keep, "series": {"means": True, "keep": keep}}
+    kept = parse_config({**CONFIG, "time": time, "output": output | few})
+    sizes = measure(every, 1)
+    first, second = needs(every, sizes, None).parts, needs(kept, sizes, None).parts
+    assert second["images"] == pytest.approx(first["images"] * 21 / 363)
+    assert second["series"] == pytest.approx(first["series"] * 21 / 364)
+    assert second["means"] == pytest.approx(first["series"] / 4) and "means" not in first
+
+
 def test_a_trial_that_fails_gives_its_reason(landda: Landda) -> None:
     config = parse_config(yaml.safe_load(yaml.safe_dump(CONFIG)))
     with pytest.raises(TrialError, match="longer than"):
