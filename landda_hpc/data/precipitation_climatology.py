@@ -23,6 +23,7 @@ __all__ = [
     "LAPSE_RATE",
     "RainClimate",
     "annual_precipitation",
+    "aridity_threshold",
     "bilinear",
     "land_temperature",
     "monthly_precipitation",
@@ -47,8 +48,6 @@ class RainClimate:
     wet : share of 3-hour steps with precipitation over a cell of about 1 degree.
     reference : degC, see `amount`; unused for B.
     sensitivity : relative change of the total per kelvin around `reference`.
-    threshold : mm, constant part of the aridity threshold 20 T + threshold (B only): 280 where 70 % falls in
-        summer, 140 without a season.
     """
 
     name: str
@@ -57,7 +56,6 @@ class RainClimate:
     wet: float
     reference: float = 0.0
     sensitivity: float = 0.0
-    threshold: float = 0.0
 
 
 # Order of Beck et al. (2018), Sci. Data, 5, 180214.
@@ -80,10 +78,10 @@ KOPPEN_RAIN: Final = (
     RainClimate("Af", 2300.0, 0.2, 0.30),
     RainClimate("Am", 2200.0, 1.0, 0.25),
     RainClimate("Aw", 1250.0, 1.4, 0.15),
-    RainClimate("BWh", 0.16, 0.5, 0.02, threshold=140.0),
-    RainClimate("BWk", 0.40, 0.3, 0.03, threshold=140.0),
-    RainClimate("BSh", 0.70, 1.3, 0.06, threshold=280.0),
-    RainClimate("BSk", 0.75, 0.5, 0.07, threshold=280.0),
+    RainClimate("BWh", 0.16, 0.5, 0.02),
+    RainClimate("BWk", 0.40, 0.3, 0.03),
+    RainClimate("BSh", 0.70, 1.3, 0.06),
+    RainClimate("BSk", 0.75, 0.5, 0.07),
     RainClimate("Csa", 620.0, -1.1, 0.09),
     RainClimate("Csb", 850.0, -0.9, 0.12),
     RainClimate("Csc", 900.0, -0.7, 0.14),
@@ -134,7 +132,10 @@ _SEASON = _column([c.season for c in KOPPEN_RAIN])
 _WET = _column([c.wet for c in KOPPEN_RAIN])
 _REFERENCE = _column([c.reference for c in KOPPEN_RAIN])
 _SENSITIVITY = _column([c.sensitivity for c in KOPPEN_RAIN])
-_THRESHOLD = _column([c.threshold for c in KOPPEN_RAIN])
+_IS_DRY = np.array([False, *(c.name.startswith("B") for c in KOPPEN_RAIN)])
+
+_SEASONAL: Final = 0.67
+"""|k| of the seasonal shape with which 70 % of the precipitation falls in one half of the year."""
 
 
 def _checked(class_index: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -145,6 +146,20 @@ def _checked(class_index: npt.ArrayLike) -> npt.NDArray[np.int64]:
         found = f"{index.min()} to {index.max()}"
         raise DataError(f"Climate classes run from {found}; expected 0..30 (0: no land).")
     return index.astype(np.int64)
+
+
+def aridity_threshold(class_index: npt.ArrayLike, t_annual_mean: npt.ArrayLike) -> _Floats:
+    """Return the annual precipitation at which a climate becomes dry (B), mm; parameters as `annual_precipitation`.
+
+    Notes
+    -----
+    Local: no communication. max(20 T + c, 100 mm), T in degC; c is 280 mm where 70 % of the precipitation falls in the
+    summer half of the year, 0 where 70 % falls in the winter half, otherwise 140 (Peel et al. 2007, Table 1).
+    """
+    season = _SEASON[_checked(class_index)]
+    constant = 140.0 * (1.0 + (season > _SEASONAL) - (season < -_SEASONAL))
+    celsius = np.asarray(t_annual_mean, dtype=np.float64) - ZERO_CELSIUS
+    return np.maximum(20.0 * celsius + constant, 100.0)
 
 
 def annual_precipitation(class_index: npt.ArrayLike, t_annual_mean: npt.ArrayLike) -> _Floats:
@@ -165,19 +180,18 @@ def annual_precipitation(class_index: npt.ArrayLike, t_annual_mean: npt.ArrayLik
 
     Notes
     -----
-    Local: no communication. Classes B: amount x max(20 T + threshold, 100 mm), T in degC; the others: amount
-    x exp(sensitivity x (T - reference)), the factor kept within 0.4..2.5.
+    Local: no communication. Classes B: amount x `aridity_threshold`; the others: amount x exp(sensitivity x (T -
+    reference)), T in degC, the factor kept within 0.4..2.5.
 
     References
     ----------
-    Peel et al. (2007), Hydrol. Earth Syst. Sci., 11, 1633-1644, Table 1 (aridity threshold, there in cm).
+    Peel et al. (2007), Hydrol. Earth Syst. Sci., 11, 1633-1644.
     """
     index = _checked(class_index)
     celsius = np.asarray(t_annual_mean, dtype=np.float64) - ZERO_CELSIUS
     factor = np.clip(np.exp(_SENSITIVITY[index] * (celsius - _REFERENCE[index])), 0.4, 2.5)
-    arid = np.maximum(20.0 * celsius + _THRESHOLD[index], 100.0)
-    is_dry = _THRESHOLD[index] > 0.0
-    result: _Floats = np.asarray(_AMOUNT[index] * np.where(is_dry, arid, factor))
+    arid = aridity_threshold(index, t_annual_mean)
+    result: _Floats = np.asarray(_AMOUNT[index] * np.where(_IS_DRY[index], arid, factor))
     return result
 
 

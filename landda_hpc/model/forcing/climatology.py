@@ -11,10 +11,16 @@ import numpy as np
 
 from landda_hpc.constants import SECONDS_PER_DAY, FloatArray, IntArray
 from landda_hpc.data import static_path
-from landda_hpc.data.precipitation_climatology import land_temperature, monthly_precipitation, wet_fraction
+from landda_hpc.data.precipitation_climatology import (
+    annual_precipitation,
+    land_temperature,
+    monthly_precipitation,
+    wet_fraction,
+)
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid
+from landda_hpc.model.forcing.dry_borders import precipitation_map
 from landda_hpc.regridding.months import interpolate_months
 from landda_hpc.regridding.regrid import Regridder
 
@@ -162,9 +168,10 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     Notes
     -----
     Local: no communication; identical on every rank. Precipitation and wet fraction are given by the climate class
-    of 0.5-degree cells, smoothed, and averaged over the land and lake in each grid cell. The wet fraction of a month
-    is that of the climate class times the ratio of the month's precipitation to the annual mean. The intensity in wet
-    steps is therefore the same in all months; seasons differ mainly in how often it rains.
+    of 0.5-degree cells and the distance from dry climates (``precipitation_map``), smoothed, and averaged over the land
+    and lake in each grid cell. The wet fraction of a month is that of the climate class times the ratio of the month's
+    precipitation to the annual mean of the class. The intensity in wet steps is therefore that of the class; seasons
+    and places differ mainly in how often it rains.
     """
     source, fields = read_static(static_path() if path is None else path, _FIELDS)
     climate_class = fields["climate_class"].astype(np.int64)
@@ -189,6 +196,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     # All months in one call, so that common terms are computed once.
     months = monthly_precipitation(climate_class, annual, source.lat[:, None], np.arange(1, 13)[:, None, None])
     year = np.mean(months, axis=0)
+    months *= precipitation_map(climate_class, annual, source) / annual_precipitation(climate_class, annual)
     wet = wet_fraction(climate_class)
     precipitation = np.stack([to_grid(smoothed(month)) for month in months]) / SECONDS_PER_DAY
     wet_months = np.stack([to_grid(smoothed(wet * month / year)) for month in months])
