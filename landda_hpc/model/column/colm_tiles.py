@@ -9,9 +9,9 @@ import numpy as np
 
 from landda_hpc.constants import N_SOIL
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.soil import MAX_VEGETATION, campbell_parameters
+from landda_hpc.model.column.soil import campbell_parameters
 from landda_hpc.model.column.static_fields import cell_fields
-from landda_hpc.model.column.vegetation import root_fraction, vegetation_fraction
+from landda_hpc.model.column.vegetation import tile_vegetation
 from landda_hpc.state import PatchType, Tiles
 
 _MEDIUM: Final = np.array([2])
@@ -36,20 +36,19 @@ def with_static_fields(tiles: Tiles, grid: Grid) -> Tiles:
     curve; for a van Genuchten case it uses psi0 and bsw, which CoLM's restart also contains.
     """
     cells = cell_fields(grid)
-    climate = cells.climate_class[tiles.cell]
-    high, low = cells.high_vegetation[tiles.cell], cells.low_vegetation[tiles.cell]
     is_soil = tiles.patchtype == PatchType.SOIL
     has_soil = is_soil | (tiles.patchtype == PatchType.WETLAND)
-    shaded = vegetation_fraction(climate, high, low)
-    vegetation = np.where(is_soil, np.minimum(shaded, MAX_VEGETATION), 0.0)
-    trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
-    roots = np.where((vegetation > 0.0)[:, None], root_fraction(climate, trees), 0.0)
+    vegetation, roots = tile_vegetation(cells, tiles.cell, is_soil)
     medium = dict(zip(("porsl", "psi0", "bsw", "hksati"), campbell_parameters(_MEDIUM), strict=True))
     parameters = {
         name: np.where(has_soil[:, None], getattr(tiles, name), np.full(N_SOIL, value[0]))
         for name, value in medium.items()
     }
     return replace(
-        tiles, climate_class=climate, vegetation_fraction=vegetation, root_fraction=roots, **parameters,
+        tiles,
+        climate_class=cells.climate_class[tiles.cell],
+        vegetation_fraction=vegetation,
+        root_fraction=roots,
         theta_r=np.where(has_soil[:, None], tiles.theta_r, 0.0),
-    )  # fmt: skip
+        **parameters,
+    )

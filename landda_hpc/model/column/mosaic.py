@@ -12,9 +12,9 @@ from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import DataError
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.soil import MAX_VEGETATION, campbell_parameters
+from landda_hpc.model.column.soil import all_layers, campbell_parameters
 from landda_hpc.model.column.static_fields import CellFields, cell_fields
-from landda_hpc.model.column.vegetation import root_fraction, vegetation_fraction
+from landda_hpc.model.column.vegetation import tile_vegetation
 from landda_hpc.state import PatchType, Tiles
 
 _N_CLASS: Final = len(SOIL_CLASSES)
@@ -75,12 +75,7 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
 
     n = cell.size
     porsl, psi0, bsw, hksati = campbell_parameters(np.where(soil_class > 0, soil_class, _MEDIUM))
-    is_soil = patchtype == PatchType.SOIL
-    high, low = cells.high_vegetation[cell], cells.low_vegetation[cell]
-    shaded = vegetation_fraction(cells.climate_class[cell], high, low)
-    vegetation = np.where(is_soil, np.minimum(shaded, MAX_VEGETATION), 0.0)
-    trees = np.divide(high, high + low, out=np.zeros(n), where=high + low > 0.0)
-    roots = np.where((vegetation > 0.0)[:, None], root_fraction(cells.climate_class[cell], trees), 0.0)
+    vegetation, roots = tile_vegetation(cells, cell, patchtype == PatchType.SOIL)
     return Tiles(
         global_index=np.arange(n, dtype=np.int64),
         cell=cell.astype(np.int64),
@@ -90,10 +85,10 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
         climate_class=cells.climate_class[cell],
         lat=grid.lat[cell // grid.lon.size],
         lon=grid.lon[cell % grid.lon.size],
-        porsl=_layers(porsl),
-        psi0=_layers(psi0),
-        bsw=_layers(bsw),
-        hksati=_layers(hksati),
+        porsl=all_layers(porsl),
+        psi0=all_layers(psi0),
+        bsw=all_layers(bsw),
+        hksati=all_layers(hksati),
         theta_r=np.zeros((n, N_SOIL)),
         vegetation_fraction=vegetation,
         root_fraction=roots,
@@ -126,7 +121,3 @@ def _sum_rows(values: FloatArray) -> FloatArray:
     for row in values:
         total += row
     return total
-
-
-def _layers(values: FloatArray) -> FloatArray:
-    return np.repeat(values[:, None], N_SOIL, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.model.column.vegetation import root_fraction
+from landda_hpc.model.column.vegetation import MAX_VEGETATION, root_fraction
 from landda_hpc.state import Tiles
 
 HEMIC_PEAT: Final = {"porsl": 0.88, "psi0": -10.2, "bsw": 6.1, "hksati": 2.0e-3}
@@ -24,7 +25,6 @@ POROSITY_LIMITS: Final = (0.25, 0.90)  # m3 m-3
 BSW_LIMITS: Final = (1.5, 20.0)
 PSI0_LIMITS: Final = (-3000.0, -5.0)  # mm
 HKSATI_LIMITS: Final = (1.0e-6, 0.5)  # mm s-1
-MAX_VEGETATION: Final = 0.95
 """Limits of perturbed parameters: the range of mineral and organic soils in tables of measured hydraulics."""
 
 _SAND: Final[FloatArray] = np.array([np.nan, *(c.sand for c in SOIL_CLASSES)])
@@ -78,6 +78,11 @@ def campbell_parameters(
     return porsl, psi0, bsw, hksati
 
 
+def all_layers(values: FloatArray) -> FloatArray:
+    """Repeat one value per tile for all soil layers, shape (n_tile, n_soil). Local."""
+    return np.repeat(values[:, None], N_SOIL, axis=1)
+
+
 def with_perturbed_parameters(
     tiles: Tiles,
     *,
@@ -127,20 +132,12 @@ def with_perturbed_parameters(
     is_new = soil & (new_vegetation > 0.0) & ~tiles.root_fraction.any(axis=1)
     roots = tiles.root_fraction.copy()
     roots[is_new] = root_fraction(tiles.climate_class[is_new], np.zeros(int(is_new.sum())))
-    return Tiles(
-        global_index=tiles.global_index,
-        cell=tiles.cell,
-        area_fraction=tiles.area_fraction,
-        patchtype=tiles.patchtype,
-        soil_class=tiles.soil_class,
-        climate_class=tiles.climate_class,
-        lat=tiles.lat,
-        lon=tiles.lon,
+    return replace(
+        tiles,
         porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil, None], *POROSITY_LIMITS)),
         psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil, None]), *PSI0_LIMITS)),
         bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil, None]), *BSW_LIMITS)),
         hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil, None]), *HKSATI_LIMITS)),
-        theta_r=tiles.theta_r,
         vegetation_fraction=new_vegetation,
         root_fraction=roots,
     )

@@ -53,6 +53,12 @@ class CellFields:
     high_vegetation: FloatArray
     low_vegetation: FloatArray
 
+    @property
+    def tree_share(self) -> FloatArray:
+        """Fraction of trees in the vegetation, 0..1, shape (n_cells,); zero without vegetation."""
+        both = self.high_vegetation + self.low_vegetation
+        return np.divide(self.high_vegetation, both, out=np.zeros(both.size), where=both > 0.0)
+
 
 def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
     """Area-weighted means of the static fields over the cells of a grid.

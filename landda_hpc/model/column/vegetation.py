@@ -6,8 +6,12 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
+from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray, IntArray
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
+from landda_hpc.model.column.static_fields import CellFields
+
+MAX_VEGETATION: Final = 0.95
+"""Maximum fraction of the ground that vegetation covers in a tile."""
 
 # Fraction of the ground covered by vegetation where it grows: ECMWF's c_veg by vegetation type (IFS
 # documentation, part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall
@@ -119,3 +123,12 @@ def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray
     trees = tree_share[:, None]
     shares: FloatArray = trees * _FOREST[climate_class] + (1.0 - trees) * _OPEN[climate_class]
     return shares
+
+
+def tile_vegetation(cells: CellFields, cell: IntArray, is_soil: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Vegetation fraction, (n_tile,), and root fraction, (n_tile, n_soil), of tiles in cells; only soil has them."""
+    climate = cells.climate_class[cell]
+    shaded = vegetation_fraction(climate, cells.high_vegetation[cell], cells.low_vegetation[cell])
+    vegetation = np.where(is_soil, np.minimum(shaded, MAX_VEGETATION), 0.0)
+    roots = np.where((vegetation > 0.0)[:, None], root_fraction(climate, cells.tree_share[cell]), 0.0)
+    return vegetation, roots

@@ -1,4 +1,4 @@
-"""Near-surface air: humidity, pressure, and radiation through clear and cloudy sky.
+"""Near-surface air: humidity, pressure, and short-wave radiation through clear and cloudy sky.
 
 Elementwise functions: arguments broadcast; the result is NaN where an argument is NaN.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landda_hpc.constants import MOLAR_MASS_RATIO, STEFAN_BOLTZMANN, T_FREEZE, FloatArray
+from landda_hpc.constants import MOLAR_MASS_RATIO, T_FREEZE, FloatArray
 
 
 def saturation_vapour_pressure(temperature: FloatArray) -> FloatArray:
@@ -48,26 +48,3 @@ def shortwave_transmissivity(elevation: FloatArray, cloud: FloatArray) -> FloatA
     """
     clear = np.minimum(0.75 + 2.0e-5 * elevation, 0.85)
     return clear * (1.0 - 0.75 * np.power(cloud, 3.4))
-
-
-def longwave_down(temperature: FloatArray, vapour_pressure: FloatArray, cloud: FloatArray) -> FloatArray:
-    """Downward longwave radiation at the ground, W m-2.
-
-    Parameters
-    ----------
-    temperature : air temperature, K.
-    vapour_pressure : Pa.
-    cloud : cloud cover, 0..1.
-
-    References
-    ----------
-    Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: factor 1 + 0.22 c^2, the mean
-    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3. The emissivity is at most 1.
-    """
-    # Precipitable water, cm, from vapour pressure in hPa.
-    water = 46.5 * (0.01 * vapour_pressure) / temperature
-    clear = 1.0 - (1.0 + water) * np.exp(-np.sqrt(1.2 + 3.0 * water))
-    emissivity = np.minimum(clear * (1.0 + 0.22 * cloud * cloud), 1.0)
-    squared = temperature * temperature
-    radiation: FloatArray = emissivity * STEFAN_BOLTZMANN * (squared * squared)
-    return radiation

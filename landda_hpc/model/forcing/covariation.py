@@ -55,10 +55,10 @@ SUB_STEPS: Final = 18  # samples of solar height per step, one every 10 minutes
 SHALLOW_DAY: Final = 0.6
 """Fraction of the near-surface diurnal cycle in long-wave radiation; the air above stays at the daily temperature."""
 
-_MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: air over land is rarely moister
+MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: air over land is rarely moister
 _SNOW_FREE: Final = 271.0  # K, monthly mean; snow cover increases in colder months
 _HALF_STEP: Final = math.radians(7.5) * (STEP / timedelta(hours=1))
-_STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # mean of a daily cosine over a step, relative to its centre
+STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # mean of a daily cosine over a step, relative to its centre
 
 # Columns of the cell properties.
 SIN_LAT: Final = 0
@@ -210,7 +210,7 @@ def _fill(
         sunlight = daily_sun(above, p[SIN_LAT], p[COS_LAT], sin_dec, cos_dec)
         by_day = math.sqrt(min(sunlight / FULL_SUN, 1.0))
         # cos(lon + hour angle), expanded.
-        cycle = (p[COS_LON] * cos_warm - p[SIN_LON] * sin_warm) * _STEP_MEAN
+        cycle = (p[COS_LON] * cos_warm - p[SIN_LON] * sin_warm) * STEP_MEAN
 
         sigma = temperature_deviation(mean_temperature[i], p[ANNUAL_MEAN], p[ANNUAL_RANGE])
         front = (after[i] - before[i]) / p[FRONT_NORM]
@@ -222,7 +222,7 @@ def _fill(
         swing = DAY_AMPLITUDE * by_day * (1.0 - 0.5 * covered) * cycle
         air = daily + swing
 
-        vapour = min(day_humidity(covered, wetness, mean_temperature[i]) * saturation(daily), _MOST_VAPOUR)
+        vapour = min(day_humidity(covered, wetness, mean_temperature[i]) * saturation(daily), MOST_VAPOUR)
         vapour = min(vapour, 0.98 * saturation(air))
         pressure = p[PRESSURE] * (1.0 - LOW * p[SIN_LAT] * p[SIN_LAT] * rain[i])
 
@@ -277,10 +277,10 @@ def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float
 
 @compiled()
 def saturation(temperature: float) -> float:
-    """Saturation vapour pressure, Pa: over water (Bolton 1980, Eq. 10), or over ice below freezing (Buck 1981)."""
+    """Saturation vapour pressure, Pa: over water, or over ice below freezing, as in ``column.land.humidity``."""
     celsius = temperature - T_FREEZE
     if celsius < 0.0:
-        return 611.2 * math.exp(22.452 * celsius / (celsius + 272.55))
+        return 611.2 * math.exp(22.46 * celsius / (celsius + 272.62))
     return 611.2 * math.exp(17.67 * celsius / (celsius + 243.5))
 
 
@@ -326,8 +326,23 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
 
 @compiled()
 def longwave_down(temperature: float, vapour: float, cloud: float) -> float:
-    """Downward long-wave radiation, W m-2 (inputs in K, Pa, 0..1): Prata (1996), times 1 + 0.22 c^2 for cloud."""
+    """Downward long-wave radiation, W m-2 (inputs in K, Pa, 0..1), of an emissivity of at most 1.
+
+    References
+    ----------
+    Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: factor 1 + 0.22 c^2, the mean over cloud
+    types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3.
+    """
     water = 0.465 * vapour / temperature  # precipitable, cm
     clear = 1.0 - (1.0 + water) * math.exp(-math.sqrt(1.2 + 3.0 * water))
     emissivity = min(clear * (1.0 + 0.22 * cloud * cloud), 1.0)
     return emissivity * STEFAN_BOLTZMANN * (temperature * temperature) ** 2
+
+
+@compiled()
+def longwave_of_cells(temperature: FloatArray, vapour: FloatArray, cloud: FloatArray) -> FloatArray:
+    """``longwave_down`` of cells, (n_cell,)."""
+    radiation = np.empty_like(temperature)
+    for i in range(temperature.size):
+        radiation[i] = longwave_down(temperature[i], vapour[i], cloud[i])
+    return radiation

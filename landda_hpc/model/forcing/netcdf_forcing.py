@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -85,8 +86,7 @@ class NetcdfWeather:
 
     def _make(self, start: datetime) -> Weather:
         if not self._cells.size:
-            names = ("shortwave", "longwave", "air_temperature", "specific_humidity", "surface_pressure", "wind_speed")
-            return Weather(**{name: np.empty(0) for name in (*names, "precipitation")})
+            return Weather(**{field.name: np.empty(0) for field in fields(Weather)})
         if not self._series:
             self._series = self._open(start)
         end = start + self._step

@@ -22,6 +22,7 @@ and physically consistent variables for a model with an energy balance (``covari
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -29,14 +30,23 @@ import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.model.forcing.air import (
-    longwave_down,
     saturation_vapour_pressure,
     shortwave_transmissivity,
     specific_humidity,
     standard_pressure,
 )
 from landda_hpc.model.forcing.climatology import WET_CLIMATE
-from landda_hpc.model.forcing.covariation import FRONT_STEPS, RainLatents, cell_properties, weather_of_cells
+from landda_hpc.model.forcing.covariation import (
+    FRONT_STEPS,
+    FULL_SUN,
+    MOST_VAPOUR,
+    STEP_MEAN,
+    WARMEST,
+    RainLatents,
+    cell_properties,
+    longwave_of_cells,
+    weather_of_cells,
+)
 from landda_hpc.model.forcing.latent import EPOCH, STEP, LatentField, LatentWeather, step_number
 from landda_hpc.model.forcing.rain import cloud_cover, rain_rate
 from landda_hpc.model.forcing.sun import (
@@ -66,15 +76,8 @@ TEMPERATURE_HOURS: Final = 60.0
 WIND_LENGTH_KM: Final = 900.0
 WIND_HOURS: Final = 24.0
 
-MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: air over land is rarely moister
-WARMEST_HOUR: Final = 14.5  # local solar time, h
-FULL_SUN: Final = 250.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
-
 _KEPT_STEPS: Final = timedelta(hours=24) // STEP
-_NAMES: Final = (
-    "shortwave", "longwave", "air_temperature", "specific_humidity", "surface_pressure", "wind_speed",
-    "precipitation",
-)  # fmt: skip
+_NAMES: Final = tuple(field.name for field in fields(Weather))
 
 
 class StochasticWeather:
@@ -215,7 +218,7 @@ class StochasticWeather:
         sigma = 0.45  # of the logarithm; the mean is conserved
         return {
             "shortwave": above * shortwave_transmissivity(self._climate.elevation, cloud),
-            "longwave": longwave_down(air_temperature, vapour, cloud),
+            "longwave": longwave_of_cells(air_temperature, vapour, cloud),
             "air_temperature": air_temperature,
             "specific_humidity": specific_humidity(vapour, self._pressure),
             "surface_pressure": self._pressure,
@@ -226,12 +229,10 @@ class StochasticWeather:
     def _diurnal_cycle(self, start: datetime, wetness: FloatArray, cloud: FloatArray) -> FloatArray:
         """Deviation from the daily mean, averaged over the step, K."""
         sun = sun_at(start + 0.5 * STEP)
-        sunlight = np.minimum(daily_insolation(self._lat, sun) / FULL_SUN, 1.0)
-        amplitude = (3.0 + 5.0 * (1.0 - wetness)) * sunlight * (1.0 - 0.5 * cloud)
-        middle = hour_angle(start + 0.5 * STEP, sun) - float(np.deg2rad(15.0 * (WARMEST_HOUR - 12.0)))
-        half_width = float(np.deg2rad(7.5)) * (STEP / timedelta(hours=1))
-        # The mean of a cosine over an interval is its value at the centre, times sin(h) / h.
-        cycle: FloatArray = amplitude * (np.cos(np.deg2rad(self._lon) + middle) * (np.sin(half_width) / half_width))
+        by_day = np.sqrt(np.minimum(daily_insolation(self._lat, sun) / FULL_SUN, 1.0))
+        amplitude = (3.0 + 5.0 * (1.0 - wetness)) * by_day * (1.0 - 0.5 * cloud)
+        since_warmest = np.deg2rad(self._lon) + (hour_angle(start + 0.5 * STEP, sun) - WARMEST)
+        cycle: FloatArray = amplitude * (np.cos(since_warmest) * STEP_MEAN)
         return cycle
 
     def _check_climate(self) -> None:

@@ -13,9 +13,6 @@ from landda_hpc.constants import FloatArray
 
 SOLAR_CONSTANT: Final = 1361.0  # W m-2
 
-_SUBSTEP: Final = timedelta(minutes=10)
-"""Sampling interval of the cosine within a step; the daily sum is accurate to about 1e-4."""
-
 
 class Sun(NamedTuple):
     """Position of the sun.
@@ -71,19 +68,12 @@ def mean_cosine_zenith(lat: FloatArray, lon: FloatArray, start: datetime, durati
     Notes
     -----
     Local. The mean over the step includes the night; multiplied by the solar constant, it is the mean incoming
-    energy flux for any length of the step. Midpoint rule with intervals of 10 minutes.
+    energy flux for any length of the step. The declination is that of the middle of the step.
     """
-    count = max(1, round(duration / _SUBSTEP))
     sun = sun_at(start + 0.5 * duration)
-    along = np.sin(np.deg2rad(lat)) * np.sin(sun.declination)
-    across = np.cos(np.deg2rad(lat)) * np.cos(sun.declination)
-    east, west = across * np.cos(np.deg2rad(lon)), across * np.sin(np.deg2rad(lon))
-    total = np.zeros_like(along)
-    for i in range(count):
-        angle = hour_angle(start + duration * ((i + 0.5) / count), sun)
-        # cos(angle + lon), expanded so that only products remain to be computed per place.
-        total += np.maximum(0.0, along + east * np.cos(angle) - west * np.sin(angle))
-    mean: FloatArray = total / count
+    begin = hour_angle(start, sun)
+    end = begin + 2.0 * math.pi * (duration / timedelta(days=1))
+    mean: FloatArray = mean_sun_height(lat, lon, math.sin(sun.declination), math.cos(sun.declination), begin, end)
     return mean
 
 

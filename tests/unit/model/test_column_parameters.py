@@ -63,7 +63,7 @@ def test_perturbations_act_and_stay_within_limits(make_tiles) -> None:
         "psi0": soil.PSI0_LIMITS,
         "bsw": soil.BSW_LIMITS,
         "hksati": soil.HKSATI_LIMITS,
-        "vegetation_fraction": (0.0, soil.MAX_VEGETATION),
+        "vegetation_fraction": (0.0, vegetation.MAX_VEGETATION),
     }.items():
         values = getattr(other, name)
         assert values[is_soil].min() == low

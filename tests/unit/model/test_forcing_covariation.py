@@ -54,7 +54,7 @@ class Season(NamedTuple):
     @property
     def relative_humidity(self) -> FloatArray:
         celsius = self.air_temperature - T_FREEZE
-        ice = 611.2 * np.exp(22.452 * celsius / (celsius + 272.55))
+        ice = 611.2 * np.exp(22.46 * celsius / (celsius + 272.62))
         saturated = np.where(celsius < 0.0, ice, saturation_vapour_pressure(self.air_temperature))
         q = self.specific_humidity
         return q * self.surface_pressure / (0.622 + 0.378 * q) / saturated

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from landda_hpc.constants import STEFAN_BOLTZMANN
 from landda_hpc.model.forcing.air import (
-    longwave_down,
     saturation_vapour_pressure,
     shortwave_transmissivity,
     specific_humidity,
     standard_pressure,
 )
+from landda_hpc.model.forcing.covariation import longwave_of_cells
 from landda_hpc.model.forcing.sun import SOLAR_CONSTANT, daily_insolation, mean_cosine_zenith, sun_at
 
 THREE_HOURS = timedelta(hours=3)
@@ -86,12 +86,12 @@ def test_humidity_and_pressure_against_tables() -> None:
 
 def test_longwave_lies_between_clear_and_black_sky() -> None:
     temperature, vapour = np.full(3, 288.0), np.full(3, 1200.0)
-    sky = longwave_down(temperature, vapour, np.array([0.0, 0.5, 1.0]))
+    sky = longwave_of_cells(temperature, vapour, np.array([0.0, 0.5, 1.0]))
     black = STEFAN_BOLTZMANN * 288.0**4
     assert 280.0 < sky[0] < 320.0  # clear sky at 15 degC and 12 hPa, measured range
     assert sky[0] < sky[1] < sky[2] < black
     assert sky[2] == pytest.approx(1.22 * sky[0])
-    tropical = longwave_down(np.array([303.0]), np.array([4200.0]), np.array([1.0]))
+    tropical = longwave_of_cells(np.array([303.0]), np.array([4200.0]), np.array([1.0]))
     assert tropical[0] == pytest.approx(STEFAN_BOLTZMANN * 303.0**4)
 
 

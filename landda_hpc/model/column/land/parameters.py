@@ -24,7 +24,7 @@ from landda_hpc.model.column.land.radiation import (
     scattering,
 )
 from landda_hpc.model.column.land.records import COLUMN, Records, new_records
-from landda_hpc.model.column.soil import PEAT_OF_CLASS
+from landda_hpc.model.column.soil import PEAT_OF_CLASS, all_layers
 from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
 from landda_hpc.model.column.tile_climate import TileClimate
 from landda_hpc.state import PatchType, Tiles
@@ -135,8 +135,7 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     dry = (1.0 - peat) * dry + peat * CONDUCTIVITY_DRY_PEAT
     capacity = (1.0 - peat) * HEAT_MINERAL + peat * HEAT_PEAT
 
-    high, low = cells.high_vegetation[tiles.cell], cells.low_vegetation[tiles.cell]
-    trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
+    trees = cells.tree_share[tiles.cell]
     leaves, dead = leaf_area(tiles.climate_class, trees, climate.temperature)
     stems = mixed("sai", tiles.climate_class, trees)[:, None] + dead
     canopy_albedo, stem_visible, stem_infrared, angle = (
@@ -159,9 +158,9 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
     albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
     return LandParameters(
-        solid_conductivity=_layers(solid),
-        dry_conductivity=_layers(dry),
-        solid_heat_capacity=_layers(capacity),
+        solid_conductivity=all_layers(solid),
+        dry_conductivity=all_layers(dry),
+        solid_heat_capacity=all_layers(capacity),
         albedo_dry=albedo_dry,
         albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
         vegetation_fraction=cover,
@@ -262,7 +261,3 @@ def _derive(
         column.sin_lat = math.sin(math.radians(lat[i]))
         column.cos_lat = math.cos(math.radians(lat[i]))
         column.lon = math.radians(lon[i])
-
-
-def _layers(values: FloatArray) -> FloatArray:
-    return np.repeat(values[:, None], N_SOIL, axis=1)
