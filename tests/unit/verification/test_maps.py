@@ -100,10 +100,13 @@ def test_regions_of_coherent_change_are_outlined():
     window = window_of(grid, GLOBE)
     lines = _outlines(regions[window.index], window)
     assert len(lines) == 6 + 4 - 1  # the perimeters in cells, and the edge that both regions share
-    lat, lon = window.lat_edges, window.lon_edges
-    columns = [int(np.argwhere(lon == x)[0, 0]) for line in lines for x, _ in line]
-    rows = [int(np.argwhere(lat == y)[0, 0]) for line in lines for _, y in line]
-    assert (min(columns), max(columns), min(rows), max(rows)) == (2, 4, 1, 3)
+    x, y = ([place[k] for line in lines for place in line] for k in (0, 1))
+    assert (min(x), max(x), min(y), max(y)) == (
+        grid.lon_edges[2],
+        grid.lon_edges[4],
+        grid.lat_edges[1],
+        grid.lat_edges[3],
+    )
 
 
 def test_default_panels():
