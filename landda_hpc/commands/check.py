@@ -99,9 +99,10 @@ def _instances(runs: Sequence[Run], *, has_nature: bool) -> str:
 def _try(config: CampaignConfig) -> tuple[Trial | None, str]:
     """Trial run of a campaign, or the reason why it could not be run."""
     from landda_hpc.campaign.trial import TrialError, run_trial
+    from landda_hpc.commands.console.logs import waiting
 
     try:
-        with Console(stderr=True).status("running three cycles to measure them"):
+        with waiting("running three cycles to measure them"):
             return run_trial(config), ""
     except TrialError as error:
         if error.of_campaign:

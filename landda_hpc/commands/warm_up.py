@@ -36,6 +36,7 @@ def command(
     lies in __pycache__ of the package, or in the user's cache folder; set NUMBA_CACHE_DIR to choose another one.
     """
     from landda_hpc.campaign.trial import TrialError, compile_loops
+    from landda_hpc.commands.console.logs import waiting
     from landda_hpc.config import load_config, parse_config
 
     if file is None and overrides:
@@ -50,7 +51,7 @@ def command(
     begin = time.perf_counter()
     console = Console()
     try:
-        with Console(stderr=True).status("compiling loops"):
+        with waiting("compiling loops"):
             number = compile_loops(
                 [(c.model_dump(mode="json"), c.time, c.grid if c.case is None else None) for c in configs]
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -54,3 +56,15 @@ def also_to_file(path: Path, *names: str) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", _STAMP))
     for name in names or ("landda_hpc",):
         logging.getLogger(name).addHandler(handler)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on stderr that a long step runs: with a moving sign on a terminal, elsewhere in a line."""
+    console = Console(stderr=True, soft_wrap=True)
+    if not console.is_terminal:
+        console.print(f"{what} ...", highlight=False)
+        yield
+        return
+    with console.status(what):
+        yield
