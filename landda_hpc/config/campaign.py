@@ -116,6 +116,12 @@ class CampaignConfig(Section):
                 )
         if strange := sorted(time for time in set(self.output.times) if not self.time.ends_cycle(time)):
             problems.append(f"output.times: {_some(strange)} is not the end of a cycle of the campaign")
+        series = self.output.series
+        if series is not None and series.means and self.time.start.hour % self.time.cycle_hours:
+            problems.append(
+                f"output.series.means: no {self.time.cycle_hours}-hour cycle ends at midnight, where days end; change "
+                f"the hour of time.start = {self.time.start.isoformat()}, or remove means"
+            )
         withheld = () if self.observations.withheld is None else self.observations.withheld.times
         last = self.time.assimilation_end
         if strange := sorted(time for time in set(withheld) if time > last or not self.time.ends_cycle(time)):

@@ -65,6 +65,17 @@ def test_all_problems_are_reported_together() -> None:
         ({"runs": [{"method": "control"}, {"method": "pointwise", "name": "control"}]}, "a different name"),
         ({"runs": [{"method": "control", "name": "nature"}]}, "name of the nature run"),
         ({"checkpoint": {"every_hours": 7}}, "not a multiple"),
+        (
+            {
+                "time": {
+                    "start": "2022-06-02T03:00",
+                    "assimilation_end": "2022-06-02T09:00",
+                    "end": "2022-06-02T09:00",
+                },
+                "output": {"series": {"means": True}},
+            },
+            "ends at midnight",
+        ),
         ({"verification": {"depths_m": [[0.1, 0.1]]}}, "expected 0 <= top < bottom"),
         ({"grid": {"kind": "gaussian", "south": 0}}, "Gaussian grid is global"),
         ({"runs": [{"method": "kalman"}]}, "enkf_like"),
