@@ -63,18 +63,24 @@ class GaussianSmoother:
             self._kernels.append(row)
 
     def __call__(self, field: FloatArray) -> FloatArray:
-        """Return G f, shape (n_lat, n_lon), for f without NaN."""
-        if field.shape != self.shape:
-            raise ShapeError(f"the field has shape {field.shape}; this smoother needs {self.shape}.")
+        """Return G f of fields without NaN, (..., n_lat, n_lon); each has the bits that it has alone."""
+        if field.shape[-2:] != self.shape:
+            raise ShapeError(f"the field has shape {field.shape}; this smoother needs (..., {self.shape}).")
         n_lat, n_lon = self.shape
+        fields = field.reshape(-1, n_lat, n_lon)
         ring = np.zeros((n_lat, self._n_ring))
-        ring[:, :n_lon] = field
-        spectrum = self._library.r2c(ring, (1,), norm=0)
+        spectrum = np.empty((n_lat, fields.shape[0], self._n_ring // 2 + 1), dtype=np.complex128)
+        for k, one in enumerate(fields):
+            ring[:, :n_lon] = one
+            spectrum[:, k] = self._library.r2c(ring, (1,), norm=0)
         smooth = np.zeros_like(spectrum)
         for i, row in enumerate(self._kernels):
             for offset, kernel in enumerate(row):
                 smooth[i] += kernel * spectrum[i + offset]
                 if offset:
                     smooth[i + offset] += kernel * spectrum[i]
-        out = self._library.c2r(smooth, (1,), self._n_ring, norm=2)
-        return np.ascontiguousarray(out[:, :n_lon])
+        out = np.empty(fields.shape)
+        for k in range(fields.shape[0]):
+            back = self._library.c2r(np.ascontiguousarray(smooth[:, k]), (1,), self._n_ring, norm=2)
+            out[k] = back[:, :n_lon]
+        return out.reshape(field.shape)

@@ -15,6 +15,9 @@ from landda_hpc.random_fields.smoothing import GaussianSmoother
 _ROUNDS: Final = 50
 """Largest number of steps of the search for a common shift; each step is exact until another member meets its bound."""
 
+_CELLS: Final = 128
+"""Cells that are limited at a time: all members of their layers stay in the processor's cache."""
+
 _TOLERANCE: Final = 1e-12
 """Error of a mean increment that ends the search, m3 m-3."""
 
@@ -100,8 +103,8 @@ class LayerRegression:
         assert self._smooth is not None, "the caller smooths"
         every = self._members.of_all_cells(owned, pair.cell.size)
         soil = pair.is_soil[:, None]
-        columns = np.where(soil, every, 0.0).T
-        return np.stack([pair.of_cells(self._smooth(pair.image(column)))[pair.owned] for column in columns], axis=1)
+        images = np.stack([pair.image(column) for column in np.where(soil, every, 0.0).T])
+        return np.stack([pair.of_cells(image)[pair.owned] for image in self._smooth(images)], axis=1)
 
 
 def within_bounds(theta: FloatArray, increments: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
@@ -113,19 +116,28 @@ def within_bounds(theta: FloatArray, increments: FloatArray, lower: FloatArray, 
 
     Parameters
     ----------
-    theta : soil water, m3 m-3, (n_members, ...).
+    theta : soil water, m3 m-3, (n_members, n_cells, ...).
     increments : m3 m-3, the same shape.
-    lower, upper : bounds, m3 m-3, shape (...). A member that is beyond a bound may stay where it is.
+    lower, upper : bounds, m3 m-3, shape (n_cells, ...). A member that is beyond a bound may stay where it is.
 
     Returns
     -------
     Increments; bitwise the given ones where no member would cross a bound, and where all are zero.
     """
+    changed = increments.copy()
+    for first in range(0, theta.shape[1], _CELLS):
+        part = slice(first, first + _CELLS)
+        _limit(theta[:, part], changed[:, part], lower[part], upper[part])
+    return changed
+
+
+def _limit(theta: FloatArray, increments: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
+    """``within_bounds`` of some cells, in place."""
     low, high = np.minimum(theta, lower), np.maximum(theta, upper)
     wanted = theta + increments
     crossing = ((wanted < low) | (wanted > high)).any(axis=0) & (increments != 0.0).any(axis=0)
     if not crossing.any():
-        return increments
+        return
     low, high, wanted = low[:, crossing], high[:, crossing], wanted[:, crossing]
     n = theta.shape[0]
     target = np.clip(_sum(wanted), _sum(low), _sum(high))
@@ -138,9 +150,7 @@ def within_bounds(theta: FloatArray, increments: FloatArray, lower: FloatArray, 
         if (np.abs(lack) <= n * _TOLERANCE).all():
             break
         shift = shift + np.where(np.abs(lack) > n * _TOLERANCE, lack / np.maximum(free, 1), 0.0)
-    changed = increments.copy()
-    changed[:, crossing] = np.clip(wanted + shift, low, high) - theta[:, crossing]
-    return changed
+    increments[:, crossing] = np.clip(wanted + shift, low, high) - theta[:, crossing]
 
 
 def _sum(members: FloatArray) -> FloatArray:

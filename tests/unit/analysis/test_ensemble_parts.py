@@ -109,6 +109,16 @@ def test_bounds_keep_the_mean_that_is_possible(theta: FloatArray, increments: Fl
     assert np.allclose(after.mean(axis=0)[has_increment], wanted[has_increment], atol=1e-9)
 
 
+def test_bounds_of_a_cell_do_not_depend_on_other_cells() -> None:
+    rng = np.random.default_rng(8)
+    theta, increments = rng.uniform(0.0, 0.5, (5, 300, 2)), rng.normal(0.0, 0.2, (5, 300, 2))
+    lower, upper = rng.uniform(0.0, 0.1, (300, 2)), rng.uniform(0.4, 0.5, (300, 2))
+    found = within_bounds(theta, increments, lower, upper)
+    for c in range(0, 300, 23):
+        one = slice(c, c + 1)
+        assert np.array_equal(found[:, one], within_bounds(theta[:, one], increments[:, one], lower[one], upper[one]))
+
+
 @given(WATER)
 def test_a_zero_increment_changes_nothing_even_beyond_the_bounds(theta: FloatArray) -> None:
     zero = np.zeros_like(theta)
