@@ -98,6 +98,11 @@ class Landda:
                     signal.signal(number, handler)
         return subprocess.CompletedProcess(told, code, out.getvalue(), err.getvalue())
 
+    def first_on_path(self, folder: Path) -> None:
+        """Put a folder, with a sitecustomize.py, before the others from which Python imports."""
+        before = self.environment.get("PYTHONPATH")
+        self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), before)))
+
     def digest(self, output: str | Path) -> str:
         """Hash of the last committed state, as `landda digest` prints it."""
         from landda_hpc.storage.checkpoint import digest  # here: h5py starts MPI, see ENVIRONMENT

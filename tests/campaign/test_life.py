@@ -30,7 +30,7 @@ def killed_at(landda: Landda, tmp_path: Path, at: int, *arguments: object) -> bo
     """Kill a command when it touches the folder 'out' for the n-th time; whether it came so far."""
     (tmp_path / "sitecustomize.py").write_text(KILLER)
     environment = dict(landda.environment)
-    landda.environment |= {"PYTHONPATH": f"{tmp_path}:{environment.get('PYTHONPATH', '')}"}
+    landda.first_on_path(tmp_path)
     landda.environment |= {"TEST_KILL_AT": str(at), "TEST_KILL_IN": str(landda.folder / "out")}
     done = landda(1, *arguments)
     landda.environment = environment

@@ -29,7 +29,8 @@ def without_locks(landda: Landda, tmp_path: Path, request: pytest.FixtureRequest
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(SITE)
-    landda.environment |= {"PYTHONPATH": str(folder), "TEST_FLOCK": request.param}
+    landda.first_on_path(folder)
+    landda.environment["TEST_FLOCK"] = request.param
     return landda
 
 

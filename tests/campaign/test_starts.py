@@ -128,7 +128,7 @@ def test_a_start_that_is_killed_is_repeated(
     landda: Landda, reference: Mapping[str, Any], tmp_path: Path, at: int, then: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLER)
-    landda.environment["PYTHONPATH"] = str(tmp_path)
+    landda.first_on_path(tmp_path)
     landda.write()
     assert start_and_kill(landda, at)
     go_on(landda, then)
