@@ -93,6 +93,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         while found("squeue", "-h") and time.monotonic() < deadline:
             time.sleep(0.5)
         found.lab("stop")
+        for link in ("labv1", "labv2"):  # a process that is ending may still hold the network of a node
+            found.run("ip", "link", "del", link)
 
 
 def alone(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
