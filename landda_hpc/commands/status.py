@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from landda_hpc.storage.report_state import ReportState
     from landda_hpc.storage.status import Standing
 
+_WIDTH: Final = 160
+"""Columns of the table in a file or pipe."""
 _SHOWN: Final = 5
 """Number of warnings that are shown."""
 _TIMED: Final = 400
@@ -101,7 +104,10 @@ def command(
     table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")
     for key, value in _outlook_rows(seen):
         table.add_row(key, value)
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_WIDTH)
+    console.print(table)
     if seen.warnings:
         typer.echo(f"Warnings, the last {min(_SHOWN, len(seen.warnings))} of {campaign.log_file}:")
     for warning in seen.warnings[-_SHOWN:]:
