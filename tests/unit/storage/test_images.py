@@ -13,7 +13,7 @@ import xarray as xr
 from landda_hpc.constants import EARTH_RADIUS
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.grid import gaussian_grid, regular_grid
-from landda_hpc.storage.image_files import FIELD_ATTRIBUTES, Provenance, write_image
+from landda_hpc.storage.image_files import FIELD_ATTRIBUTES, REGIONS, Provenance, write_image
 
 TIME = datetime(2022, 6, 3, 18)
 PROVENANCE = Provenance(
@@ -51,7 +51,7 @@ def test_round_trip(tmp_path: Path, grid, dtype: type) -> None:  # type: ignore[
             assert file[name].dtype == dtype
             assert np.isnan(file[name]._FillValue)
             assert file[name].filters()["zlib"]
-            assert file[name].units == "m3 m-3"
+            assert file[name].units == ("1" if name == REGIONS else "m3 m-3")
             assert file[name].comment == "test"
         assert "standard_name" not in file["increment"].ncattrs()
         assert file.Conventions == "CF-1.11"
