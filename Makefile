@@ -81,6 +81,7 @@ bench: env
 	@mkdir -p $(results); export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 	$(bin)/landda bench curvelet --json $(results)/bench_curvelet.json
 	$(bin)/landda bench column --json $(results)/bench_column.json
+	$(bin)/landda bench checkpoint $(results)
 	$(bin)/python -m pytest -m bench --timeout=3600 tests/bench </dev/null
 
 clean:

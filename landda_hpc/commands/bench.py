@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -127,6 +127,35 @@ def analysis(
             for name in dict.fromkeys(t.method for t in timings)
         ]
         console.print(f"growth of the time from first to last, relative to N log N: {', '.join(grown)}")
+
+
+@app.command()
+def checkpoint(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Existing folder on the file system to measure; its files stay.")
+    ],
+    tiles: Annotated[int, typer.Option(min=1, help="Number of tiles; about 21000 on the 1.4-degree grid.")] = 21000,
+    instances: Annotated[int, typer.Option(min=1, help="Number of instances.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Checkpoints; the results are medians.")] = 7,
+    mode: Annotated[Literal["auto", "parallel", "serial"], typer.Option(help="As checkpoint.mode.")] = "auto",
+) -> None:
+    """Time a checkpoint next to a plain parallel write of the same bytes with fsync; on all ranks under mpirun."""
+    from landda_hpc.parallel.mpi import launch
+    from landda_hpc.storage.checkpoint_bench import BAR, measure
+
+    world = launch()
+    found = measure(folder, world, tiles, instances, rounds, mode)
+    if world.rank == 0:
+        console, verdict = Console(), "met" if found.ratio >= BAR else "missed"
+        console.print(f"{found.n_bytes / 1e6:.1f} MB, {world.size} ranks, median of {rounds}", highlight=False)
+        for name, seconds in (
+            ("plain write and fsync", found.plain_s),
+            ("checkpoint before the read-back", found.filled_s),
+            ("complete checkpoint", found.complete_s),
+        ):
+            console.print(f"{name}: {seconds:.3f} s, {found.n_bytes / 1e6 / seconds:.0f} MB/s", highlight=False)
+        text = f"throughput before the read-back: {found.ratio:.2f} of plain; bar {BAR:g}: {verdict}"
+        console.print(text, highlight=False)
 
 
 def _shape(text: str) -> tuple[int, int]:

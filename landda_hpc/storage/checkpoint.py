@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +45,7 @@ __all__ = [
     "Mode",
     "choose_mode",
     "digest",
+    "filled_file",
     "read_header",
     "read_instance",
     "verify",
@@ -100,18 +103,8 @@ def write_checkpoint(
     ShapeError, ParallelError : (on every rank) the parts do not cover the tiles, or the headers differ.
     """
     began = time.perf_counter()
-    chosen = choose_mode(mode, communicator)
-    extents = _agree(communicator, header, instances)
-    records = _records_of_root(communicator, header)
-    temporary = _create_file(path, communicator, header, records)
-    try:
-        if chosen == "parallel":
-            write_parallel(temporary, communicator, header, instances)
-        else:
-            write_serial(temporary, communicator, header, instances, extents)
+    with filled_file(path, communicator, header, instances, mode) as (temporary, records):
         with step(communicator, path, "hashing"):
-            # On every rank, because fsync writes only the dirty pages of its own node.
-            sync_file(temporary)
             leaves = hash_share(temporary, communicator, header)
         with step(communicator, path, "reading back"):
             compare_rows(temporary, instances)
@@ -121,11 +114,38 @@ def write_checkpoint(
             if gathered is not None:
                 result = _commit(temporary, path, header, records, b"".join(gathered))
                 size, seconds = path.stat().st_size / 1e6, time.perf_counter() - began
-                logger.info("checkpoint %s: %.1f MB in %.2f s (%s)", path.name, size, seconds, chosen)
+                logger.info("checkpoint %s: %.1f MB in %.2f s", path.name, size, seconds)
+    return communicator.broadcast(result)
+
+
+@contextmanager
+def filled_file(
+    path: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts, mode: Mode = "auto"
+) -> Iterator[tuple[Path, str]]:
+    """Write and synchronise the arrays of a checkpoint under a temporary name, without hashes. Collective.
+
+    Parameters and errors as ``write_checkpoint``.
+
+    Yields
+    ------
+    The temporary file, which is removed after the block unless it was renamed; and the text of the records.
+    """
+    chosen = choose_mode(mode, communicator)
+    extents = _agree(communicator, header, instances)
+    records = _records_of_root(communicator, header)
+    temporary = _create_file(path, communicator, header, records)
+    try:
+        if chosen == "parallel":
+            write_parallel(temporary, communicator, header, instances)
+        else:
+            write_serial(temporary, communicator, header, instances, extents)
+        with step(communicator, path, "synchronising"):
+            # On every rank, because fsync writes only the dirty pages of its own node.
+            sync_file(temporary)
+        yield temporary, records
     finally:
         if communicator.rank == 0:
             temporary.unlink(missing_ok=True)
-    return communicator.broadcast(result)
 
 
 def _agree(communicator: Communicator, header: CheckpointHeader, instances: Parts) -> Extents:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import h5py
 import numpy as np
@@ -29,6 +30,10 @@ SLAB: Final = 8 * layout.CHUNK
 """Number of tiles that rank 0 receives at a time; it limits memory (5.5 MB) and does not affect the file."""
 
 
+INDEPENDENT_BYTES: Final = 1 << 14
+"""Mean number of bytes of a variable per rank from which ranks write independently."""
+
+
 class LocalPart(NamedTuple):
     """One rank's part of a model instance: its tiles, or None and an empty slice."""
 
@@ -44,22 +49,27 @@ NOTHING: Final = LocalPart(None, slice(0, 0))
 
 
 def write_parallel(temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts) -> None:
-    """Write this rank's rows by collective HDF5 calls. Collective.
+    """Write this rank's rows by parallel HDF5. Collective.
 
     Notes
     -----
+    Large parts are written independently, because ranks that wait for each other at every variable lose time. Small
+    ones are written collectively: MPI-IO then joins them.
+
     If a collective call fails on one rank, HDF5 does not return on the others (it skips a collective change of the
-    file view there), so such a failure ends the job. The disk space was reserved beforehand.
+    file view there), so a failure ends the job. The disk space was reserved beforehand.
     """
     with _inside_collective(communicator, temporary, "opening with parallel HDF5"):
         file = h5py.File(temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS)
+    transfer = h5py.h5p.create(h5py.h5p.DATASET_XFER)
     for name in header.instances:
         part = instances.get(name, NOTHING)
         for variable in header.variables:
-            where = f"instances/{name}/{variable}"
-            with _inside_collective(communicator, temporary, f"writing {where}"):
+            is_small = 8 * _size(variable) * header.n_tiles < INDEPENDENT_BYTES * communicator.size
+            transfer.set_dxpl_mpio(h5py.h5fd.MPIO_COLLECTIVE if is_small else h5py.h5fd.MPIO_INDEPENDENT)
+            with _inside_collective(communicator, temporary, f"writing {variable} of '{name}'"):
                 rows = None if part.state is None else part.state[variable]
-                _write_collectively(file[where], rows, part.tiles)
+                _write(_dataset(file, name, variable), rows, part.tiles.start, transfer)
     with _inside_collective(communicator, temporary, "flushing and closing"):
         file.flush()
         file.close()
@@ -68,7 +78,7 @@ def write_parallel(temporary: Path, communicator: Communicator, header: Checkpoi
 def write_serial(
     temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts, extents: Extents
 ) -> None:
-    """Send rows to rank 0, slab by slab, all variables of a slab at once; rank 0 writes them. Collective."""
+    """Rank 0 writes its rows, and those of the others slab by slab, all variables of a slab at once. Collective."""
     is_writer, rank = communicator.rank == 0, communicator.rank
     width = sum(_size(name) for name in header.variables)
     nothing = np.empty(0)
@@ -78,15 +88,23 @@ def write_serial(
             file = h5py.File(temporary, "r+", libver=layout.LIBRARY_BOUNDS, locking=False)
     try:
         for name in header.instances:
+            with step(communicator, temporary, f"writing instance '{name}'"):
+                part = instances.get(name, NOTHING)
+                if file is not None and part.state is not None:
+                    for variable in header.variables:
+                        _write(_dataset(file, name, variable), part.state[variable], part.tiles.start)
+            others = [(0, 0), *extents[name][1:]]
+            if not any(lo < hi for lo, hi in others):
+                continue
             for start in range(0, header.n_tiles, SLAB):
-                cuts = [_overlap(extent, start, start + SLAB) for extent in extents[name]]
-                packed = _pack(instances.get(name, NOTHING), *cuts[rank])
+                cuts = [_overlap(extent, start, start + SLAB) for extent in others]
+                packed = _pack(part, *cuts[rank])
                 incoming = [(hi - lo) * width if is_writer else 0 for lo, hi in cuts]
                 received = communicator.exchange([packed, *[nothing] * (communicator.size - 1)], incoming)
                 with step(communicator, temporary, f"writing instance '{name}'"):
                     if file is not None:
                         for (lo, hi), block in zip(cuts, received, strict=True):
-                            _unpack(file[f"instances/{name}"], header.variables, block, lo, hi)
+                            _unpack(file, name, header.variables, block, lo, hi)
         with step(communicator, temporary, "closing"):
             if file is not None:
                 file.close()
@@ -100,8 +118,17 @@ def hash_share(temporary: Path, communicator: Communicator, header: CheckpointHe
     chunks = layout.all_chunks(header)
     share = even_partition(len(chunks), communicator.size)
     mine = chunks[int(share[communicator.rank]) : int(share[communicator.rank + 1])]
+    hashes: list[bytes] = []
     with h5py.File(temporary, "r", locking=False) as file:
-        return b"".join(hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
+        for (instance, variable), same in groupby(mine, key=lambda chunk: (chunk.instance, chunk.variable)):
+            dataset = file[f"instances/{instance}/{variable}"]
+            of_dataset = list(same)
+            for first in range(0, len(of_dataset), SLAB // layout.CHUNK):
+                some = of_dataset[first : first + SLAB // layout.CHUNK]
+                start = some[0].start
+                rows = dataset[start : some[-1].stop]
+                hashes += [hash_rows(rows[c.start - start : c.stop - start]) for c in some]
+    return b"".join(hashes)
 
 
 def compare_rows(temporary: Path, instances: Parts) -> None:
@@ -140,11 +167,9 @@ def _inside_collective(communicator: Communicator, temporary: Path, doing: str) 
         raise
 
 
-def _write_collectively(dataset: h5py.Dataset, rows: FloatArray | None, tiles: slice) -> None:
-    """One collective write; ranks without rows take part with an empty selection."""
-    transfer = h5py.h5p.create(h5py.h5p.DATASET_XFER)
-    transfer.set_dxpl_mpio(h5py.h5fd.MPIO_COLLECTIVE)
-    target = dataset.id.get_space()
+def _write(dataset: h5py.h5d.DatasetID, rows: FloatArray | None, start: int, transfer: Any = None) -> None:
+    """Write rows to the tiles from ``start``; a rank without rows takes part in a collective transfer."""
+    target = dataset.get_space()
     if rows is None or rows.shape[0] == 0:
         rows = np.empty((1,))
         source = h5py.h5s.create_simple(rows.shape)
@@ -152,8 +177,12 @@ def _write_collectively(dataset: h5py.Dataset, rows: FloatArray | None, tiles: s
         target.select_none()
     else:
         source = h5py.h5s.create_simple(rows.shape)
-        target.select_hyperslab((tiles.start, *(0,) * (rows.ndim - 1)), rows.shape)
-    dataset.id.write(source, target, np.ascontiguousarray(rows), dxpl=transfer)
+        target.select_hyperslab((start, *(0,) * (rows.ndim - 1)), rows.shape)
+    dataset.write(source, target, np.ascontiguousarray(rows), dxpl=transfer)
+
+
+def _dataset(file: h5py.File, instance: str, variable: str) -> h5py.h5d.DatasetID:
+    return h5py.h5d.open(file.id, f"instances/{instance}/{variable}".encode())
 
 
 def _overlap(extent: Extent, start: int, stop: int) -> Extent:
@@ -169,14 +198,15 @@ def _pack(part: LocalPart, lo: int, hi: int) -> FloatArray:
     return np.concatenate([part.state[name][rows].reshape(-1) for name in part.state.names])
 
 
-def _unpack(group: h5py.Group, names: tuple[str, ...], block: FloatArray, lo: int, hi: int) -> None:
+def _unpack(file: h5py.File, instance: str, names: tuple[str, ...], block: FloatArray, lo: int, hi: int) -> None:
     """Write what ``_pack`` packed."""
     if lo == hi:
         return
     position = 0
     for name in names:
         n = (hi - lo) * _size(name)
-        group[name][lo:hi] = block[position : position + n].reshape(hi - lo, *STATE[name].shape)
+        rows = block[position : position + n].reshape(hi - lo, *STATE[name].shape)
+        _write(_dataset(file, instance, name), rows, lo)
         position += n
 
 

@@ -33,9 +33,10 @@ from landda_hpc.storage.checkpoint import (
     verify,
     write_checkpoint,
 )
+from landda_hpc.storage.checkpoint_bench import measure
 from landda_hpc.storage.checkpoint_format import CHUNK, LIBRARY_BOUNDS
 from landda_hpc.storage.retention import apply_retention, checkpoint_name, latest_valid, list_checkpoints
-from landda_hpc.variables import STATE
+from landda_hpc.variables import LAND_STATE, STATE
 
 NAMES = ("nature", "control")
 COMM = SerialCommunicator()
@@ -386,3 +387,10 @@ def test_retention(tmp_path: Path, keep_last: int, keep_every: int | None, caden
     assert len(removed) == 12 - len(left)
     with pytest.raises(ShapeError):
         apply_retention(tmp_path, 0)
+
+
+def test_the_bench_times_a_state_and_leaves_no_file(tmp_path: Path) -> None:
+    found = measure(tmp_path, COMM, n_tiles=50, n_instances=2, rounds=1)
+    assert found.n_bytes == sum(bits(50, 0)[name].nbytes for name in LAND_STATE) * 2
+    assert min(found.plain_s, found.filled_s, found.complete_s, found.ratio) > 0.0
+    assert not list(tmp_path.iterdir())
