@@ -13,6 +13,7 @@ from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.campaign.cell_exchange import TileExchange
 from landda_hpc.campaign.ensembles import EnsembleUpdate, water_bounds
+from landda_hpc.campaign.image_recorder import ImageRecorder
 from landda_hpc.campaign.increments import (
     AnalysisOfObservedDepth,
     AnalysisOfUpperLayers,
@@ -108,7 +109,10 @@ def build_parts(
     referee = _further(base, memories, "referee")
     withheld = None if base.stations is None else base.stations.withheld
     stations = _further(base, memories, "stations", withheld)
-    recorder = Recorder(RecordSettings.of(config), domain, folder, inventory) if world.rank == 0 else None
+    records = RecordSettings.of(config)
+    recorder = Recorder(records, domain, folder, inventory) if world.rank == 0 else None
+    roots = traffic.root_group
+    files = None if roots is None else ImageRecorder(records, domain, folder, roots.rank, roots.size)
     settings = config.output.series
     series = (
         None
@@ -156,6 +160,7 @@ def build_parts(
         referee=referee,
         stations=stations,
         recorder=recorder,
+        files=files,
         series=series,
         observer=observer,
     )

@@ -20,6 +20,7 @@ from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.process_memory import peak_bytes
 from landda_hpc.storage.campaign_folder import State, Status
+from landda_hpc.storage.record_inventory import WrittenFile
 from landda_hpc.storage.report_state import forget_report
 from landda_hpc.storage.retention import list_checkpoints
 
@@ -129,10 +130,7 @@ class Campaign:
             if parts.series is not None:
                 parts.series.record(number, end, self._instances, rain)
             parts.exchange.score_members(images)
-            with together(self._world, f"recording cycle {number}"):
-                if parts.recorder is None:
-                    return ""
-                return parts.recorder.record(number, end, images, analyses, accounts, drift_accounts)
+            return self._record(number, images, analyses, accounts, drift_accounts)
 
     # ------------------------------------------------------------------ steps
 
@@ -185,6 +183,27 @@ class Campaign:
     def _is_analysed(self, number: int, images: CycleImages) -> bool:
         """Whether there is an observation to assimilate; the same answer on every rank. Collective."""
         return self._schedule.may_be_analysed(number) and self._world.broadcast(images.observation is not None)
+
+    def _record(
+        self,
+        number: int,
+        images: CycleImages,
+        analyses: dict[str, Analysis],
+        accounts: dict[str, FloatArray],
+        drift_accounts: dict[str, FloatArray],
+    ) -> str:
+        """Record a cycle on rank 0 while the other roots write its files; a line for the log on rank 0. Collective."""
+        parts, line = self.parts, ""
+        written: list[WrittenFile] = []
+        with together(self._world, f"recording cycle {number}"):
+            if parts.recorder is not None:
+                line = parts.recorder.record(number, images.time, images, analyses, accounts, drift_accounts)
+            if parts.files is not None:
+                written = parts.files.write(number, images.time, images, analyses)
+        everyone = self._world.gather(written)
+        if parts.recorder is not None and everyone is not None:
+            parts.recorder.add_files(file for of_rank in everyone for file in of_rank)
+        return line
 
     # ------------------------------------------------------------------ keeping
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +20,7 @@ from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.method_memory import Memory
+from landda_hpc.storage.record_inventory import WrittenFile
 
 BackgroundObserver = Callable[[datetime, list[Instance]], None]
 """Called on every rank with the backgrounds of all instances, before the analysis; it must not change them."""
@@ -101,13 +102,27 @@ class CycleRecorder(Protocol):
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> str:
-        """Write the records and images of a cycle; return one line for the log. Local."""
+        """Write the records of a cycle; return one line for the log. Local."""
+        ...
+
+    def add_files(self, files: Iterable[WrittenFile]) -> None:
+        """Add the files that the roots wrote in a cycle to the inventory. Local."""
         ...
 
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
         """Write records that differ between machines and layouts. Local."""
+        ...
+
+
+class CycleFiles(Protocol):
+    """Writes the files of images and observations of each cycle. Roots only."""
+
+    def write(
+        self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]
+    ) -> list[WrittenFile]:
+        """Write this root's part of the files of a cycle, and return them. Local."""
         ...
 
 
@@ -155,6 +170,7 @@ class CampaignParts:
     observations, recorder : on rank 0; None elsewhere.
     referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
     stations : stations that are assimilated or withheld, on rank 0; None elsewhere and without any.
+    files : of images and observations, on roots; None elsewhere.
     series : soil water over time; None if it is not recorded.
     observer : is called with every background.
     """
@@ -174,5 +190,6 @@ class CampaignParts:
     referee: ObservationStep | None = None
     stations: ObservationStep | None = None
     recorder: CycleRecorder | None = None
+    files: CycleFiles | None = None
     series: WaterSeries | None = None
     observer: BackgroundObserver | None = None

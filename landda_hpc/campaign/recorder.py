@@ -1,10 +1,10 @@
-"""Records of a campaign after each cycle: scores, innovation statistics, water ledger, images. Rank 0 only."""
+"""Records of a campaign after each cycle: scores, innovation statistics, water ledger. Rank 0 only."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,22 +13,19 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis
-from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
+from landda_hpc.campaign.depths import profile_cells, profile_records
 from landda_hpc.campaign.ensemble_records import EnsembleRecords
 from landda_hpc.campaign.run_rows import MemberRows, RunRows
 from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Run, TimeConfig, VerificationConfig
-from landda_hpc.constants import N_UPPER, FloatArray
+from landda_hpc.constants import FloatArray
 from landda_hpc.evaluation.innovations_by_scale import WARNS_AFTER, InnovationsByScale, implausible_errors
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.instances.instance import NATURE
-from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
-from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
-from landda_hpc.storage.image_files import REGIONS, Provenance, layer_innovation_name, member_image_name, write_image
-from landda_hpc.storage.record_inventory import Inventory
+from landda_hpc.storage.record_inventory import Inventory, WrittenFile
 from landda_hpc.verification.statistics.scores import score
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
@@ -141,7 +138,7 @@ class RecordSettings:
 
 
 class Recorder:
-    """Writes a cycle's images to records and files, and adds them to the campaign's inventory."""
+    """Records a cycle in files of lines, and adds these and the files of images to the campaign's inventory."""
 
     def __init__(self, settings: RecordSettings, domain: Domain, folder: CampaignFolder, inventory: Inventory) -> None:
         self._settings, self._domain, self._folder, self._inventory = settings, domain, folder, inventory
@@ -153,7 +150,6 @@ class Recorder:
         self._by_scale = InnovationsByScale(settings.runs, domain.grid)
         self._ensembles = EnsembleRecords(domain, settings.seed, settings.runs, self._is_scored)
         self._n_analysed = 0
-        self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
     def record(
         self,
@@ -164,7 +160,7 @@ class Recorder:
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> str:
-        """Write all output that the configuration requests; return one line for the log."""
+        """Write the records of a cycle; return one line for the log."""
         scores = list(self._scores(cycle, images, analyses))
         self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
@@ -186,13 +182,12 @@ class Recorder:
             states = ((name, images.latest(name)) for name in images.background)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
             self._append("profiles", cycle, lines)
-        if self._settings.observations.feedback and images.observation is not None:
-            self._inventory.wrote(self._write_feedback(images.observation, images), cycle)
-        if self._settings.writes_images(cycle, time):
-            for run in self._runs:
-                for path in self._write_images(run.name, time, images, analyses):
-                    self._inventory.wrote(path, cycle)
         return headline(scores, self._observed_layer)
+
+    def add_files(self, files: Iterable[WrittenFile]) -> None:
+        """Add the files that the roots wrote in a cycle to the inventory."""
+        for file in files:
+            self._inventory.add(*file)
 
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
@@ -361,119 +356,9 @@ class Recorder:
         total = float(area.sum())
         return {name: float((accounts[:, i] * area).sum() / total) for i, name in enumerate(LEDGER_ACCOUNTS)}
 
-    # ------------------------------------------------------------------ images
-
-    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> Path:
-        """Write every observation of the time, with the values of the runs; return the file."""
-        cells, runs = self._domain.cells, [run.name for run in self._runs]
-        rows = {name: images.background[name] for name in runs}
-        after = {name: images.analysis.get(name) for name in runs}
-        feedback = collect(
-            observation,
-            self._domain.grid,
-            {name: cells.to_image(self._columns.observed(image)) for name, image in rows.items() if image is not None},
-            {name: cells.to_image(self._columns.observed(image)) for name, image in after.items() if image is not None},
-        )
-        path = self._folder.feedback / feedback_name(observation.time)
-        write_feedback(path, feedback, {"campaign": self._settings.campaign})
-        return path
-
-    def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> list[Path]:
-        """Write the requested images of a run; return the files."""
-        written: list[Path] = []
-        wanted = set(self._output.fields)
-        # Every file of a run has the same variables; variables that do not exist at this time are missing everywhere.
-        fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
-        background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get(NATURE)
-        if background is not None:
-            is_analysed = run in analyses
-            if is_analysed and "background" in wanted:
-                fields["background"] = self._image(background)
-            if not is_analysed and wanted & {"background", "analysis"}:
-                fields["forecast"] = self._image(background)
-            if analysis is not None and "analysis" in wanted:
-                fields["analysis"] = self._image(analysis)
-            if analysis is not None and "increment" in wanted:
-                # The increment that reached the soil; the requested one is in the water ledger of cycles.jsonl.
-                fields["increment"] = self._image(analysis) - self._image(background)
-            regions = analyses[run].regions if is_analysed else None
-            if regions is not None and "increment" in wanted:
-                fields[REGIONS] = np.where(self._domain.is_soil, regions, np.nan)
-            spread = analyses[run].spread if is_analysed else self._free_spread(run, images)
-            if spread is not None and "spread" in wanted:
-                fields["spread"] = spread
-            if images.observation is not None:
-                observed = images.observation.values
-                if "observation" in wanted:
-                    fields["observation"] = observed
-                if "innovation" in wanted:
-                    fields["innovation"] = observed - self._image(background)
-                if "innovation_layers" in wanted:
-                    for k, theta in enumerate(self._columns.soil(background).T[:N_UPPER], start=1):
-                        fields[layer_innovation_name(k)] = observed - self._domain.cells.to_image(theta)
-        if truth is not None and "truth" in wanted:
-            fields["truth"] = self._image(truth)
-        fields |= self._shown_members(run, images)
-        if fields:
-            path = write_image(
-                self._folder.images,
-                run,
-                self._domain.grid,
-                time,
-                {name: (image, {}) for name, image in fields.items()},
-                self._provenance(run),
-                depth_m=self._settings.observations.depth_m,
-                is_land=self._domain.is_land,
-            )
-            written.append(path)
-
-        state = images.latest(run)
-        if self._output.layers and state is not None:
-            provenance = self._provenance(run)
-            images_folder, depths_m = self._folder.images, self._settings.verification.depths_m
-            written += write_layers(images_folder, depths_m, self._domain, run, time, state, truth, provenance)
-        return written
-
-    def _free_spread(self, run: str, images: CycleImages) -> FloatArray | None:
-        """Spread of an ensemble without an analysis at this time; None for a run with one state."""
-        members = images.members.get(("background", run))
-        return None if members is None else self._image(members.spread)
-
-    def _names_of_images(self, run: Run) -> tuple[str, ...]:
-        """Variables of the run's image files, in their order."""
-        wanted = set(self._output.fields)
-        names = ["background"] if run.assimilates and "background" in wanted else []
-        names += ["forecast"] if wanted & {"background", "analysis"} else []
-        names += [name for name in ("analysis", "increment") if run.assimilates and name in wanted]
-        names += ["spread"] if (run.assimilates or run.ensemble) and "spread" in wanted else []
-        names += [name for name in ("observation", "innovation") if name in wanted]
-        if "innovation_layers" in wanted:
-            names += [layer_innovation_name(k) for k in range(1, N_UPPER + 1)]
-        names += [REGIONS] if run.finds_regions and "increment" in wanted else []
-        names += ["truth"] if "truth" in wanted and self._settings.has_nature else []
-        return (*names, *(member_image_name(m) for m in (run.ensemble.shown if run.ensemble else ())))
-
-    def _shown_members(self, run: str, images: CycleImages) -> dict[str, FloatArray]:
-        """Images of the chosen members of an ensemble, from which their forecasts continue."""
-        members = images.members.get(("analysis", run)) or images.members.get(("background", run))
-        shown = next((r.ensemble.shown for r in self._runs if r.name == run and r.ensemble), ())
-        if members is None:
-            return {}
-        to_image = self._domain.cells.to_image
-        return {member_image_name(m): to_image(members.observed[m - 1]) for m in shown}
-
     def _image(self, rows: FloatArray) -> FloatArray:
         """The observed depth as an image."""
         return self._domain.cells.to_image(self._columns.observed(rows))
-
-    def _provenance(self, run: str) -> Provenance:
-        return Provenance(
-            title=f"Soil moisture images of run {run}, campaign {self._settings.campaign}",
-            history=history(),
-            source=f"{software()}, embedded column model; configuration next to this folder (config.yaml)",
-            references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
-            "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
-        )
 
 
 def _layer_line(run: str, layer: Mapping[str, Any]) -> str:

@@ -89,6 +89,16 @@ class FileMark:
     n_bytes: int
     blake2b: str
 
+    @classmethod
+    def of(cls, path: Path, cycle: int) -> Self:
+        """Mark of a file that was written. StorageError if it cannot be read back."""
+        with storage_errors(path, "reading back"):
+            return cls(cycle, path.stat().st_size, hash_file(path))
+
+
+WrittenFile = tuple[Path, FileMark]
+"""A file of a cycle that is complete and will not change."""
+
 
 @dataclass(frozen=True)
 class DayMark:
@@ -125,8 +135,10 @@ class Inventory:
 
     def wrote(self, path: Path, cycle: int) -> None:
         """Record a file of a cycle that is complete and will not change. StorageError if it cannot be read back."""
-        with storage_errors(path, "reading back"):
-            mark = FileMark(cycle, path.stat().st_size, hash_file(path))
+        self.add(path, FileMark.of(path, cycle))
+
+    def add(self, path: Path, mark: FileMark) -> None:
+        """Record a complete file with the mark that the rank which wrote it has made."""
         self._files[self._relative(path)] = mark
         self.n_bytes += mark.n_bytes
 

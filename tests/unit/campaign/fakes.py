@@ -195,7 +195,8 @@ class FakeUpdate:
 
 class FakeRecorder:
     def __init__(self, event: Events, fault_at: int | None = None, fault: Exception | None = None) -> None:
-        self.event, self.fault_at, self.fault, self.cycles, self.seconds = event, fault_at, fault, [], []
+        self.event, self.fault_at, self.fault = event, fault_at, fault
+        self.cycles, self.seconds, self.files = [], [], []
 
     def record(self, cycle: int, time: datetime, *of_cycle: Any) -> str:
         self.event(f"record {cycle}")
@@ -203,6 +204,9 @@ class FakeRecorder:
             raise self.fault
         self.cycles.append(SimpleNamespace(cycle=cycle, time=time, **dict(zip(RECORDED, of_cycle, strict=True))))
         return f"line {cycle}"
+
+    def add_files(self, files: Iterable[Any]) -> None:
+        self.files += files
 
     def record_seconds(self, cycle: int, seconds: Any, bytes_sent: list[int], peak_mb: list[float]) -> None:
         self.event(f"seconds {cycle}")

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.image_recorder import ImageRecorder
 from landda_hpc.campaign.recorder import CycleImages, Recorder, RecordSettings
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import FloatArray
@@ -30,12 +31,14 @@ T = START + 6 * HOUR
 class Made:
     """A recorder of a small campaign, with images of its instances."""
 
-    def __init__(self, path: Path, **raw: Any) -> None:
+    def __init__(self, path: Path, n_roots: int = 1, **raw: Any) -> None:
+        self.n_roots, self.written = n_roots, []
         self.config: CampaignConfig = parse_config({**RAW, "runs": RUNS, **raw})
         self.domain: Domain = make_domain(self.config, 1)
         self.folder = CampaignFolder.create(path, "name: small\n")
         self.inventory = Inventory(path)
-        self.recorder = Recorder(RecordSettings.of(self.config), self.domain, self.folder, self.inventory)
+        self.settings = RecordSettings.of(self.config)
+        self.recorder = Recorder(self.settings, self.domain, self.folder, self.inventory)
 
     def rows(self, value: float, frozen: float = 0.0) -> FloatArray:
         """Rows with a pattern about a value, the same in every column; a share of frozen soil."""
@@ -67,7 +70,12 @@ class Made:
             shape = self.domain.grid.shape
             analyses["pointwise"] = Analysis(np.full(shape, 0.04), diagnostics={"gain_mean": 0.5}, **given)
             accounts["pointwise"] = np.tile([4.0, 3.0, 0.5, 0.25, 0.25], (len(self.domain.cells), 1))
-        return self.recorder.record(cycle, images.time, images, analyses, accounts, {})
+        line = self.recorder.record(cycle, images.time, images, analyses, accounts, {})
+        for root in range(self.n_roots):
+            files = ImageRecorder(self.settings, self.domain, self.folder, root, self.n_roots)
+            self.written.append(files.write(cycle, images.time, images, analyses))
+            self.recorder.add_files(self.written[-1])
+        return line
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         path = self.folder.path / f"{name}.jsonl"
@@ -222,6 +230,18 @@ def test_layers_profiles_and_feedback_on_request(made: Any) -> None:
     assert all(len(line["water"]) == 10 and abs(line["lat"] - 35.0) < 3.0 for line in profiles)
     analysed = {line["run"]: line["water"][0] for line in profiles}
     assert analysed["pointwise"] - analysed["control"] == pytest.approx(0.04), "the state from which the run continues"
+
+
+@pytest.mark.parametrize(("n_roots", "sizes"), [(1, [9]), (2, [4, 5]), (3, [4, 4, 1]), (5, [0, 0, 4, 4, 1])])
+def test_roots_share_the_files_of_a_cycle(made: Any, n_roots: int, sizes: list[int]) -> None:
+    """Feedback and two runs, each with an image and three layers: the first root, which scores, has the fewest."""
+    one = made(
+        n_roots=n_roots, observations={"kind": "twin", "feedback": True}, output={"every_hours": 6, "layers": True}
+    )
+    one.record()
+    assert [len(files) for files in one.written] == sizes
+    found = {path.relative_to(one.folder.path).as_posix() for path in one.folder.path.rglob("*.nc")}
+    assert set(one.inventory.to_plain(T)["files"]) == found and len(found) == 9
 
 
 def test_layers_that_are_analysed_one_by_one_are_recorded(made: Any, caplog: pytest.LogCaptureFixture) -> None:
