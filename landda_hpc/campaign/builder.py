@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from landda_hpc.analysis.ensemble.layers import LayerRegression
@@ -126,7 +126,7 @@ def build_parts(
             traffic,
             folder,
             inventory,
-            24 // config.time.cycle_hours,
+            timedelta(hours=config.time.cycle_hours),
         )
     )
     return CampaignParts(

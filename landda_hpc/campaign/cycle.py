@@ -208,7 +208,10 @@ class Campaign:
     # ------------------------------------------------------------------ keeping
 
     def _save(self) -> None:
-        """Write a checkpoint of the state after the current cycle. Collective."""
+        """Write a checkpoint of the state after the current cycle, and before it what it covers. Collective."""
+        if self.parts.series is not None:
+            with self._clock("diagnostics"):
+                self.parts.series.flush()
         with self._clock("checkpoint"):
             time = self._schedule.time.valid_time(self.cycle)
             self._saved = self.parts.keeper.save(self._instances, self.cycle, time)

@@ -133,6 +133,10 @@ class WaterSeries(Protocol):
         """Record every instance at the end of a cycle. Collective."""
         ...
 
+    def flush(self) -> None:
+        """Write what is still in memory; called before a checkpoint. Collective."""
+        ...
+
 
 class StateKeeper(Protocol):
     """Keeps the complete state of the campaign."""

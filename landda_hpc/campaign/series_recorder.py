@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -21,7 +21,14 @@ from landda_hpc.regridding.depth import layers_down_to, observe
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.mean_files import MeanWriter
 from landda_hpc.storage.record_inventory import DayMark, Inventory
-from landda_hpc.storage.series_files import SeriesFrame, SeriesSlice, SeriesWriter, day_digest, series_folder
+from landda_hpc.storage.series_files import (
+    SeriesFrame,
+    SeriesSlice,
+    SeriesWriter,
+    WrittenDay,
+    day_digest,
+    series_folder,
+)
 
 
 class SeriesRecorder:
@@ -36,7 +43,7 @@ class SeriesRecorder:
     world, traffic : all ranks, and their communication with the roots.
     folder : of the campaign; rank 0 writes.
     inventory : of its records, on rank 0.
-    n_per_day : cycles per day.
+    step : length of a cycle.
 
     Notes
     -----
@@ -54,13 +61,14 @@ class SeriesRecorder:
         traffic: RootTraffic,
         folder: CampaignFolder,
         inventory: Inventory,
-        n_per_day: int,
+        step: timedelta,
     ) -> None:
         self._domain, self._world, self._traffic, self._inventory = domain, world, traffic, inventory
         self._n_layers = layers_down_to(settings.to_depth_m)
         self._observed = domain.observed_weights > 0.0
         self._writer: SeriesWriter | None = None
         self._means: MeanWriter | None = None
+        self._last = 0
         with together(world, "making the folder of the series"):
             if world.rank == 0:
                 frame = SeriesFrame.of(domain.grid, domain.cells.cell, depths_m)
@@ -68,9 +76,9 @@ class SeriesRecorder:
                     "title": f"Soil water over time, campaign {campaign}",
                     "source": f"{software()}; configuration in config.yaml of the campaign",
                 }
-                self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
+                self._writer = SeriesWriter(series_folder(folder.path), frame, attributes, step)
                 if settings.means:
-                    self._means = MeanWriter(folder.path, frame, attributes, n_per_day)
+                    self._means = MeanWriter(folder.path, frame, attributes, timedelta(days=1) // step)
 
     def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
         """Record every run at the end of a cycle; of an ensemble its mean. Collective over the world.
@@ -80,7 +88,7 @@ class SeriesRecorder:
         cycle, time : the cycle and its end.
         rain : of the cycle, by instance that this rank holds, kg m-2, (n_tile,).
         """
-        layers, n_depths = self._n_layers, len(self._domain.depth_names)
+        layers, n_depths, self._last = self._n_layers, len(self._domain.depth_names), cycle
         for name, members in by_run(instances).items():
             # Of an ensemble the mean over the members, added in order.
             collected = [self._traffic.collect(i.index, self._rows(i, rain), layers + n_depths + 2) for i in members]
@@ -91,10 +99,23 @@ class SeriesRecorder:
                     assert rows is not None, "rank 0 is a root and holds all rows"
                     values = np.ascontiguousarray(rows.T, dtype=np.float32)
                     parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
-                    path, day = self._writer.add(name, time, SeriesSlice(*parts))
-                    self._inventory.wrote_day(path, time.date(), DayMark(cycle, len(day), day_digest(day)))
-                    for file, means in self._means.add(name, time, day[time]) if self._means is not None else ():
+                    now = SeriesSlice(*parts)
+                    day = self._writer.add(name, time, now)
+                    if day is not None:
+                        self._enter(day)
+                    for file, means in self._means.add(name, time, now) if self._means is not None else ():
                         self._inventory.wrote_day(file.path, file.final, DayMark(cycle, len(means), day_digest(means)))
+
+    def flush(self) -> None:
+        """Write the times that are still in memory; before a checkpoint. Collective over the world."""
+        with together(self._world, "writing the series"):
+            for day in self._writer.flush() if self._writer is not None else ():
+                self._enter(day)
+
+    def _enter(self, day: WrittenDay) -> None:
+        """Add the file of a day to the inventory."""
+        path, times = day
+        self._inventory.wrote_day(path, max(times).date(), DayMark(self._last, len(times), day_digest(times)))
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
         """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""

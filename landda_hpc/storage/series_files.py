@@ -158,6 +158,10 @@ def list_series(folder: Path) -> dict[str, dict[date, Path]]:
     return found
 
 
+WrittenDay = tuple[Path, Mapping[datetime, SeriesSlice]]
+"""The file of a run and day, and all of its times."""
+
+
 class SeriesWriter:
     """Writer that adds times to the series of a campaign. Local: rank 0.
 
@@ -166,20 +170,26 @@ class SeriesWriter:
     folder : from ``series_folder``; made if it is missing.
     frame : cells and depths.
     attributes : attributes of the files.
+    step : between times of the series.
+
+    Notes
+    -----
+    A day is written when it ends, or by ``flush``, and not at every time.
     """
 
-    def __init__(self, folder: Path, frame: SeriesFrame, attributes: Mapping[str, str]) -> None:
-        self._folder, self._frame, self._attributes = folder, frame, dict(attributes)
+    def __init__(self, folder: Path, frame: SeriesFrame, attributes: Mapping[str, str], step: timedelta) -> None:
+        self._folder, self._frame, self._attributes, self._step = folder, frame, dict(attributes), step
         self._day: dict[str, dict[datetime, SeriesSlice]] = {}
+        self._unwritten: dict[str, Path] = {}
         with storage_errors(folder, "making the folder"):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, run: str, time: datetime, values: SeriesSlice) -> tuple[Path, Mapping[datetime, SeriesSlice]]:
+    def add(self, run: str, time: datetime, values: SeriesSlice) -> WrittenDay | None:
         """Add a time to a run's series; it replaces the same time and later times of the day.
 
         Returns
         -------
-        The file of the day, and all of its times.
+        The day, if it ends with this time and was written; None if it is kept in memory.
 
         Raises
         ------
@@ -196,9 +206,18 @@ class SeriesWriter:
                 f"{path} was begun with layers or cells other than the present ones ({sorted(shapes)}). Resume with "
                 "the output.series that the campaign began with."
             )
-        write_day(path, run, SeriesDay(self._frame, kept, self._attributes))
-        self._day[run] = kept
-        return path, kept
+        self._day[run], self._unwritten[run] = kept, path
+        return self._write(run) if (time + self._step).date() > time.date() else None
+
+    def flush(self) -> list[WrittenDay]:
+        """Write the days that have times in memory only, and return them. StorageError as ``add``."""
+        return [self._write(run) for run in list(self._unwritten)]
+
+    def _write(self, run: str) -> WrittenDay:
+        path, times = self._unwritten[run], self._day[run]
+        write_day(path, run, SeriesDay(self._frame, times, self._attributes))
+        del self._unwritten[run]
+        return path, times
 
 
 def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:

@@ -224,6 +224,9 @@ class FakeSeries:
         self.event(f"series {cycle}")
         self.rain.append(rain)
 
+    def flush(self) -> None:
+        self.event("series written")
+
 
 class FakeKeeper:
     def __init__(self, event: Events) -> None:

@@ -61,6 +61,7 @@ def test_steps_of_a_cycle_come_in_their_order(tmp_path: Path) -> None:
     assert outcome.finished and outcome.time == START + 6 * HOUR
     assert observed == ["1/1 line 1"]
     assert event.names == [
+        "series written",
         "save 0",
         "forecast 02-06",
         "distribute pointwise by drift",
@@ -75,6 +76,7 @@ def test_steps_of_a_cycle_come_in_their_order(tmp_path: Path) -> None:
         "means pointwise",
         "series 1",
         "record 1",
+        "series written",
         "save 1",
         "seconds 1",
     ]

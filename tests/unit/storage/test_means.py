@@ -18,7 +18,7 @@ FRAME = SeriesFrame((2, 3), np.array([0, 4, 5]), np.zeros(3), np.arange(3.0), ((
 
 def record(campaign: Path, first: datetime, last: datetime) -> dict[datetime, SeriesSlice]:
     """Record every cycle after ``first`` up to ``last``, with means, as a campaign does."""
-    series = SeriesWriter(series_folder(campaign), FRAME, {"title": "x"})
+    series = SeriesWriter(series_folder(campaign), FRAME, {"title": "x"}, STEP)
     means, time, records = MeanWriter(campaign, FRAME, {"title": "x"}, 4), first + STEP, {}
     while time <= last:
         draw = np.random.default_rng(int(time.timestamp())).uniform(0.0, 0.5, (5, 3)).astype(np.float32)
@@ -27,6 +27,7 @@ def record(campaign: Path, first: datetime, last: datetime) -> dict[datetime, Se
         series.add("control", time, records[time])
         list(means.add("control", time, records[time]))
         time += STEP
+    series.flush()
     return records
 
 

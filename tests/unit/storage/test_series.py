@@ -35,7 +35,7 @@ def values_at(time: datetime, layers: int = 5) -> SeriesSlice:
 
 
 def writer(folder: Path) -> SeriesWriter:
-    return SeriesWriter(series_folder(folder), FRAME, {"title": "test"})
+    return SeriesWriter(series_folder(folder), FRAME, {"title": "test"}, timedelta(hours=6))
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -53,6 +53,7 @@ def fill(folder: Path, times: list[datetime], into: SeriesWriter | None = None) 
     for time in times:
         for run in ("control", "image_1"):
             chosen.add(run, time, values_at(time))
+    chosen.flush()
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -96,8 +97,27 @@ def test_a_time_replaces_itself(tmp_path: Path) -> None:
     assert content(tmp_path) == content(tmp_path / "once")
 
 
+@pytest.mark.parametrize("hours", [1, 5, 6, 24])
+def test_a_day_is_written_when_it_ends_and_for_a_checkpoint(tmp_path: Path, hours: int) -> None:
+    """Each time is then in its file, and hourly files are not written 24 times."""
+    step, begin = timedelta(hours=hours), datetime(2022, 6, 2)
+    chosen = SeriesWriter(series_folder(tmp_path), FRAME, {"title": "test"}, step)
+    times = [begin + i * step for i in range(1, 1 + 60 // hours)]
+    for time in times:
+        day = chosen.add("control", time, values_at(time))
+        assert (day is None) == ((time + step).date() == time.date())
+        if day is not None:
+            assert list(day[1]) == [t for t in times if t.date() == time.date()] == list(read_day(day[0]).slices)
+    unwritten = [t for t in times if t.date() == times[-1].date()] if day is None else []
+    assert [list(times) for _, times in chosen.flush()] == ([unwritten] if unwritten else [])
+    found = [
+        time for path in list_series(series_folder(tmp_path))["control"].values() for time in read_day(path).slices
+    ]
+    assert found == times and not chosen.flush()
+
+
 def test_other_layers_are_refused(tmp_path: Path) -> None:
-    writer(tmp_path).add("control", TIMES[0], values_at(TIMES[0]))
+    fill(tmp_path, TIMES[:1])
     with pytest.raises(StorageError, match=r"layers or cells other.*output\.series"):
         writer(tmp_path).add("control", TIMES[1], values_at(TIMES[1], layers=4))
 
