@@ -145,6 +145,7 @@ def library(name: FourierName | None = None) -> FourierLibrary:
     return _loaded(chosen() if name is None else name)
 
 
+@cache
 def version(name: FourierName) -> str:
     """Name and version of an installed library, for provenance: ``ducc0 0.42.0``."""
     return f"{name} {importlib.metadata.version(name)}"

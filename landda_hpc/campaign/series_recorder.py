@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -25,10 +26,12 @@ from landda_hpc.storage.series_files import (
     SeriesFrame,
     SeriesSlice,
     SeriesWriter,
-    WrittenDay,
     day_digest,
     series_folder,
 )
+
+_Written = tuple[Path, date, DayMark]
+"""A file that was written, its last day, and its mark for the inventory."""
 
 
 class SeriesRecorder:
@@ -41,7 +44,7 @@ class SeriesRecorder:
     depths_m : scored layers.
     domain : of the campaign.
     world, traffic : all ranks, and their communication with the roots.
-    folder : of the campaign; rank 0 writes.
+    folder : of the campaign; the roots write, each the files of some runs.
     inventory : of its records, on rank 0.
     step : length of a cycle.
 
@@ -70,7 +73,7 @@ class SeriesRecorder:
         self._means: MeanWriter | None = None
         self._last = 0
         with together(world, "making the folder of the series"):
-            if world.rank == 0:
+            if traffic.is_root:
                 frame = SeriesFrame.of(domain.grid, domain.cells.cell, depths_m)
                 attributes = {
                     "title": f"Soil water over time, campaign {campaign}",
@@ -89,33 +92,46 @@ class SeriesRecorder:
         rain : of the cycle, by instance that this rank holds, kg m-2, (n_tile,).
         """
         layers, n_depths, self._last = self._n_layers, len(self._domain.depth_names), cycle
-        for name, members in by_run(instances).items():
+        mine: dict[str, SeriesSlice] = {}
+        for number, (name, members) in enumerate(by_run(instances).items()):
             # Of an ensemble the mean over the members, added in order.
             collected = [self._traffic.collect(i.index, self._rows(i, rain), layers + n_depths + 2) for i in members]
             owned = [part for part in collected if part is not None]
             rows = self._traffic.share(ordered_mean(np.stack(owned)) if owned else None)
-            with together(self._world, f"recording {name} at {time}"):
-                if self._writer is not None:
-                    assert rows is not None, "rank 0 is a root and holds all rows"
-                    values = np.ascontiguousarray(rows.T, dtype=np.float32)
-                    parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
-                    now = SeriesSlice(*parts)
-                    day = self._writer.add(name, time, now)
-                    if day is not None:
-                        self._enter(day)
-                    for file, means in self._means.add(name, time, now) if self._means is not None else ():
-                        self._inventory.wrote_day(file.path, file.final, DayMark(cycle, len(means), day_digest(means)))
+            roots = self._traffic.root_group
+            if rows is not None and roots is not None and number % roots.size == roots.rank:
+                values = np.ascontiguousarray(rows.T, dtype=np.float32)
+                mine[name] = SeriesSlice(values[:layers], values[layers : layers + n_depths], values[-2], values[-1])
+        written: list[_Written] = []
+        with together(self._world, f"recording the series at {time}"):
+            for name, now in mine.items():
+                written += self._add(name, time, now)
+        self._enter(written)
 
     def flush(self) -> None:
         """Write the times that are still in memory; before a checkpoint. Collective over the world."""
+        written: list[_Written] = []
         with together(self._world, "writing the series"):
-            for day in self._writer.flush() if self._writer is not None else ():
-                self._enter(day)
+            if self._writer is not None:
+                written = [self._mark(path, max(times).date(), times) for path, times in self._writer.flush()]
+        self._enter(written)
 
-    def _enter(self, day: WrittenDay) -> None:
-        """Add the file of a day to the inventory."""
-        path, times = day
-        self._inventory.wrote_day(path, max(times).date(), DayMark(self._last, len(times), day_digest(times)))
+    def _add(self, name: str, time: datetime, now: SeriesSlice) -> Iterator[_Written]:
+        """Add a time to the series and means of a run; the files that were written. Local: a root."""
+        day = None if self._writer is None else self._writer.add(name, time, now)
+        if day is not None:
+            yield self._mark(day[0], time.date(), day[1])
+        for file, means in self._means.add(name, time, now) if self._means is not None else ():
+            yield self._mark(file.path, file.final, means)
+
+    def _mark(self, path: Path, day: date, times: Mapping[datetime, SeriesSlice]) -> _Written:
+        return path, day, DayMark(self._last, len(times), day_digest(times))
+
+    def _enter(self, written: list[_Written]) -> None:
+        """Add the files that the roots wrote to the inventory of rank 0. Collective over the world."""
+        for of_rank in self._world.gather(written) or ():
+            for file in of_rank:
+                self._inventory.wrote_day(*file)
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
         """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""

@@ -68,7 +68,7 @@ def list_means(folder: Path) -> list[MeanFile]:
 
 
 class MeanWriter:
-    """Writer that adds means to the files of a campaign. Local: rank 0.
+    """Writer that adds means to the files of some runs. Local: one root.
 
     Parameters
     ----------

@@ -163,7 +163,7 @@ WrittenDay = tuple[Path, Mapping[datetime, SeriesSlice]]
 
 
 class SeriesWriter:
-    """Writer that adds times to the series of a campaign. Local: rank 0.
+    """Writer that adds times to the series of some runs. Local: one root.
 
     Parameters
     ----------
