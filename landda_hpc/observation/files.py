@@ -11,6 +11,7 @@ import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
 from landda_hpc.formats.products.region import Region
+from landda_hpc.io.read_ahead import ReadAhead
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.observation.superobbing import Superobservation, make_regridder, superobserve
@@ -49,6 +50,10 @@ class ProductSource:
     is_soil : the model's cells with updatable soil, shape (n_lat, n_lon).
     data_root : folder in which regridding weights are stored, if they are.
 
+    Attributes
+    ----------
+    ahead : reads the files of the next observation while others are analysed and the next forecast runs.
+
     Raises
     ------
     ConfigError : the product's layers do not cover the depth.
@@ -78,6 +83,7 @@ class ProductSource:
         self._window = ObservationWindow.of(config.window)
         self._surveyed: dict[datetime, tuple[datetime, ...]] = {}
         self._regridder: Regridder | None = None
+        self.ahead = ReadAhead()
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Look for the data; see ``ObservationSource.survey``. Data found by the first survey are not late."""
@@ -137,6 +143,7 @@ class ProductSource:
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002 - of the protocol
         """Read, average over the depth and the window, and regrid; see ``ObservationSource.at``."""
+        self._read_ahead(time)
         chosen = self._chosen(time)
         if not chosen:
             if self._config.missing == "skip":
@@ -183,6 +190,12 @@ class ProductSource:
         return found
 
     # ------------------------------------------------------------------ parts
+
+    def _read_ahead(self, time: datetime) -> None:
+        """Begin to read the files that the survey found for the next time; not large ones with many times."""
+        following = min((known for known in self._surveyed if known > time), default=None)
+        if following is not None and not self._dataset.product.many_times:
+            self.ahead.begin([path for moment in self._surveyed[following] for path in self._dataset.files(moment)])
 
     def _available(self, time: datetime) -> list[datetime]:
         stamp = self._dataset.product.stamp

@@ -132,6 +132,22 @@ def test_survey_finds_files_before_the_run(tmp_path: Path) -> None:
     assert gldas(tmp_path).survey([]).problems == ()
 
 
+def test_the_files_of_the_next_observation_are_read_ahead(tmp_path: Path) -> None:
+    """Also after a gap or an error; only the survey counts, and the last time has no next one."""
+    times = [TIME + timedelta(hours=6 * k) for k in range(4)]
+    (tmp_path / "gldas").mkdir()
+    for n, time in enumerate(times[1:], start=1):
+        (tmp_path / time.strftime(PATTERN)).write_bytes(bytes(10**n))
+    source = gldas(tmp_path)
+    source.survey(times)
+    assert source.at(times[0]) is None
+    assert source.ahead.wait(60.0) and source.ahead.n_bytes == 10
+    for n, time in enumerate(times[1:], start=1):
+        with pytest.raises(DataError, match=time.strftime("%Y%m%d.%H00")):
+            source.at(time)
+        assert source.ahead.wait(60.0) and source.ahead.n_bytes == sum(10**k for k in range(1, min(n + 1, 3) + 1))
+
+
 def test_a_missing_file_is_skipped_or_an_error(tmp_path: Path) -> None:
     assert gldas(tmp_path).at(TIME) is None
     with pytest.raises(MissingFileError, match=r"A20220602\.0600.*set observations.missing: skip"):
