@@ -18,6 +18,7 @@ from landda_hpc.instances.instance import by_run
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
+from landda_hpc.parallel.watchdog import watched
 from landda_hpc.process_memory import peak_bytes
 from landda_hpc.storage.campaign_folder import State, Status
 from landda_hpc.storage.record_inventory import WrittenFile
@@ -80,12 +81,13 @@ class Campaign:
                 raise StoppedError(f"Stopped by {received.name} before the first cycle of this job.", received)
             return Outcome(False, self.cycle, time.valid_time(self.cycle), received)
         while self.cycle < total:
-            line = self._one_cycle(self.cycle + 1)
-            self.cycle += 1
-            received = stop.agreed(world) if stop else None
-            if received or self._schedule.is_saved(self.cycle):
-                self._save()
-            self._record_times()
+            with watched(f"cycle {self.cycle + 1}"):
+                line = self._one_cycle(self.cycle + 1)
+                self.cycle += 1
+                received = stop.agreed(world) if stop else None
+                if received or self._schedule.is_saved(self.cycle):
+                    self._save()
+                self._record_times()
             if progress is not None and world.rank == 0:
                 progress(self.cycle, total, line)
             if received and self.cycle < total:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
+from landda_hpc.parallel.watchdog import set_watch, watching
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
@@ -68,14 +70,15 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     world = world or SerialCommunicator()
     if isinstance(config, Path | str):
         config = load_config(Path(config))
-    campaign = start_campaign(config, world, Path(output))
-    folder = campaign.folder
-    try:
-        outcome = campaign.run()
-        del campaign  # frees its memory, which the report does not need
-        report_campaign(folder, config, world)
-    finally:
-        folder.unlock()
+    with watching(world):
+        campaign = start_campaign(config, world, Path(output))
+        folder = campaign.folder
+        try:
+            outcome = campaign.run()
+            del campaign  # frees its memory, which the report does not need
+            report_campaign(folder, config, world)
+        finally:
+            folder.unlock()
     return outcome
 
 
@@ -113,6 +116,7 @@ def start_campaign(
     with together(world, f"making {output}", asleep=True):
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite, claim=claim)
+    set_watch(config.parallel.timeout_minutes, folder.log_file, partial(_record_hang, folder, world))
     with _unlocking_on_error(folder), _shown_as_running(folder, config.time, world):
         if on_folder is not None:
             on_folder(folder)
@@ -166,6 +170,7 @@ def resume_campaign(
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {}, asked)
             hash_at_start = identity(folder.config_file)
+        set_watch(config.parallel.timeout_minutes, folder.log_file, partial(_record_hang, folder, world))
         if on_folder is not None:
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
@@ -296,6 +301,13 @@ def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communica
                     # A refused start changes nothing.
                     folder.restore_status(content)
         raise
+
+
+def _record_hang(folder: CampaignFolder, world: Communicator, reason: str) -> None:
+    """Record in the status that the watchdog ended the job. Local: rank 0."""
+    status = folder.read_status() if world.rank == 0 else None
+    if status is not None and status.state == "running":
+        folder.write_status(replace(status, state="failed", message=reason))
 
 
 def _continue_memory(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.watchdog import watched
 
 rank_log = logging.getLogger("landda_hpc.rank")
 """Logger of one line per cycle on every rank, in its own file if requested (--rank-logs)."""
@@ -28,7 +29,8 @@ class StepClock:
     def __call__(self, step: str) -> Iterator[None]:
         wall, cpu = time.perf_counter(), time.process_time()
         try:
-            yield
+            with watched(step):
+                yield
         finally:
             self._wall[step] += time.perf_counter() - wall
             self._cpu[step] += time.process_time() - cpu

@@ -73,6 +73,7 @@ def command(
     from landda_hpc.parallel.mpi import launch
     from landda_hpc.parallel.signals import StopRequest
     from landda_hpc.parallel.together import together
+    from landda_hpc.parallel.watchdog import watching
 
     world = launch()
     stop = StopRequest()
@@ -96,10 +97,11 @@ def command(
 
     rule = StopRule(water, temperature, moving, max_years)
     config = world.broadcast(config)
-    past = spin_up(
-        config, world, output, rule, period_years=period_years, accelerate=accelerate, progress=show, stop=stop,
-        year_file=year,
-    )  # fmt: skip
+    with watching(world):
+        past = spin_up(
+            config, world, output, rule, period_years=period_years, accelerate=accelerate, progress=show, stop=stop,
+            year_file=year,
+        )  # fmt: skip
     if world.rank == 0:
         still = past[-1].moving <= moving
         console.print(

@@ -99,6 +99,8 @@ def command(
         table.add_row("time", status.time)
         table.add_row("ranks", str(status.ranks))
         table.add_row("written", f"{status.written} by process {status.pid} on {status.host}")
+        if status.message:
+            table.add_row("reason", status.message)
     if state == "finished":
         table.add_row("report", _describe_report(report, read_report_state(campaign.path)))
     table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")

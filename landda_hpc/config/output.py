@@ -19,6 +19,13 @@ class ParallelConfig(Section):
         "states the number with the smallest load of a rank",
     )
     roots: Count | None = Field(None, description="number of ranks in the root group; default min(ranks, 10)")
+    timeout_minutes: float | None = Field(
+        None,
+        ge=0.01,
+        le=527040.0,
+        description="longest time without the begin or end of a step, min; then the job ends with code 6, because a "
+        "node or the file system hangs. Default: 60, or 10 times the longest step so far if that is longer",
+    )
 
 
 class KeepConfig(Section):

@@ -122,7 +122,10 @@ class ColmModels:
         mine = [windows[i.name] for i in self._mine_to_start(instances)]
         launched = clock.monotonic()
         failed: dict[str, str] = {}
-        with together(self._world, f"the model from {begin} to {end}", asleep=True):
+        # Each window has its own limit, and can be tried again.
+        most = max(len(self._domain.layout.instances_of(rank)) for rank in range(self._world.size))
+        extra_s = most * self._program.tries * self._program.timeout_s
+        with together(self._world, f"the model from {begin} to {end}", asleep=True, extra_s=extra_s):
             failed = run_windows(mine, self._program, [i.name for i in instances if i.member is not None])
         ended = clock.monotonic()
         self._replace_members(instances, failed, end)

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from landda_hpc import errors
 from landda_hpc.errors import LandDAError, ParallelError
 from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.watchdog import watched
 
 
 @contextmanager
-def together(comm: Communicator, doing: str, *, asleep: bool = False) -> Iterator[None]:
+def together(comm: Communicator, doing: str, *, asleep: bool = False, extra_s: float = 0.0) -> Iterator[None]:
     """Run a block without communication; raise on every process if it failed on any. Collective.
 
     Parameters
@@ -20,6 +21,7 @@ def together(comm: Communicator, doing: str, *, asleep: bool = False) -> Iterato
     doing : description of the block, for the message on the processes that succeeded.
     asleep : processes that have finished wait without using their cores, for blocks in which a few of them wait long
         for other programs.
+    extra_s : seconds that the block may take in addition to the limit of the watchdog.
 
     Raises
     ------
@@ -31,13 +33,14 @@ def together(comm: Communicator, doing: str, *, asleep: bool = False) -> Iterato
     The block must not communicate: a failed process would leave the others waiting inside it.
     """
     failure: Exception | None = None
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other processes must hear of it
-        failure = error
-    if asleep:
-        comm.wait_asleep()
-    verdicts = comm.all_gather(None if failure is None else (type(failure).__name__, str(failure)))
+    with watched(doing, extra_s):
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other processes must hear of it
+            failure = error
+        if asleep:
+            comm.wait_asleep()
+        verdicts = comm.all_gather(None if failure is None else (type(failure).__name__, str(failure)))
     if failure is not None:
         if isinstance(failure, LandDAError):
             failure.agreed = True

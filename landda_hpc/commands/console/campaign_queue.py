@@ -17,6 +17,7 @@ from landda_hpc.config import CampaignConfig
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
+from landda_hpc.parallel.watchdog import watching
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.folder_claim import is_campaign
 from landda_hpc.storage.folder_marker import Kind
@@ -73,30 +74,31 @@ class CampaignQueue:
         ------
         typer.Exit : stopped; with code 0 by SIGUSR1, with the code that says so by another signal.
         """
-        campaign = open_seed(config, self.world, folder, self._overwrite, same_records=same_records)
-        if campaign is None:
-            if self.is_first:
-                logger.info("%s is finished: %s", name, folder)
-            self._report(CampaignFolder(folder), config, name)
-            return
+        with watching(self.world):
+            campaign = open_seed(config, self.world, folder, self._overwrite, same_records=same_records)
+            if campaign is None:
+                if self.is_first:
+                    logger.info("%s is finished: %s", name, folder)
+                self._report(CampaignFolder(folder), config, name)
+                return
 
-        def show(cycle: int, total: int, line: str) -> None:
-            if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
-                logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
+            def show(cycle: int, total: int, line: str) -> None:
+                if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
+                    logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
 
-        held = campaign.folder
-        try:
-            outcome = campaign.run(show if self.is_first else None, self._stop)
-            del campaign  # frees memory that the report does not need
-            if not outcome.finished:
-                stopped_by = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
-                self._leave(
-                    f"Stopped by {stopped_by} in {name} after cycle {outcome.cycle}; its checkpoint is complete.",
-                    outcome.stopped_by,
-                )
-            self._report(held, config, name)
-        finally:
-            held.unlock()
+            held = campaign.folder
+            try:
+                outcome = campaign.run(show if self.is_first else None, self._stop)
+                del campaign  # frees memory that the report does not need
+                if not outcome.finished:
+                    stopped_by = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
+                    self._leave(
+                        f"Stopped by {stopped_by} in {name} after cycle {outcome.cycle}; its checkpoint is complete.",
+                        outcome.stopped_by,
+                    )
+                self._report(held, config, name)
+            finally:
+                held.unlock()
 
     def _report(self, folder: CampaignFolder, config: CampaignConfig, name: str) -> None:
         """Make the missing parts of the report of a finished campaign. Collective."""

@@ -23,6 +23,7 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
+from landda_hpc.parallel.watchdog import watching
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
 from landda_hpc.storage.report_state import report_step
 from landda_hpc.verification.tables.score_records import read_json_lines
@@ -140,7 +141,8 @@ def campaign_session(verbose: bool, *, rank_logs: bool = False) -> Iterator[Camp
     logs.configure(world.rank, world.size, verbose)
     session = CampaignSession(world, rank_logs=rank_logs)
     try:
-        yield session
+        with watching(world):
+            yield session
     finally:
         if session.folder is not None:
             session.folder.unlock()
