@@ -78,7 +78,7 @@ def test_a_resume_on_other_ranks_changes_no_bit(landda: Landda, whole: Mapping[s
 def test_an_ensemble_is_one_run_with_mean_spread_and_chosen_members(whole: Mapping[str, Any]) -> None:
     path = whole["path"]
     records = [json.loads(line) for line in (path / "ensembles.jsonl").read_text().splitlines()]
-    assert {r["run"] for r in records if r["members"] > 1} == {"mean", "curvelet_enkf", "letkf"}
+    assert {r["run"] for r in records if r["members"] > 1} == {"mean", "curvelet_enkf", "curvelet_ensrf", "letkf"}
     control = [r for r in records if r["run"] == "control"]
     assert all(r["members"] == 1 and r["layers"]["0-10 cm"]["crps"] < r["layers"]["0-10 cm"]["rmse"] for r in control)
     records = [r for r in records if r["members"] > 1]
@@ -90,7 +90,7 @@ def test_an_ensemble_is_one_run_with_mean_spread_and_chosen_members(whole: Mappi
         for layer in record["layers"].values():
             assert layer["crps"] < layer["rmse"] and layer["spread"] > 0.0
     scores = [json.loads(line) for line in (path / "scores.jsonl").read_text().splitlines()]
-    assert {s["run"] for s in scores} == {"control", "mean", "curvelet_enkf", "letkf"}
+    assert {s["run"] for s in scores} == {"control", "mean", "curvelet_enkf", "curvelet_ensrf", "letkf"}
     with xr.open_dataset(path / "images" / "letkf_20220602T12.nc") as images:
         assert {"background", "analysis", "spread", "member_002"} <= set(images)
         spread = images.spread.values[np.isfinite(images.background.values)]

@@ -73,8 +73,9 @@ def mean_cosine_zenith(lat: FloatArray, lon: FloatArray, start: datetime, durati
     sun = sun_at(start + 0.5 * duration)
     begin = hour_angle(start, sun)
     end = begin + 2.0 * math.pi * (duration / timedelta(days=1))
-    mean: FloatArray = mean_sun_height(lat, lon, math.sin(sun.declination), math.cos(sun.declination), begin, end)
-    return mean
+    declination = math.sin(sun.declination), math.cos(sun.declination)
+    mean: FloatArray = mean_sun_height(lat.ravel(), lon.ravel(), *declination, begin, end)
+    return mean.reshape(lat.shape)
 
 
 def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
