@@ -99,8 +99,11 @@ class BasisFrame:
     def apply_gain(self, x: FloatArray, gain: FloatArray) -> FloatArray:
         return self.inverse(self.scale_by(self.forward(x), gain))
 
+    def energy(self, c: Any) -> FloatArray:
+        return np.bincount(self._of, c**2)
+
     def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
-        out += np.bincount(self._of, self.forward(x) ** 2)
+        out += self.energy(self.forward(x))
 
     def variance(self, sigma2: FloatArray) -> FloatArray:
         return self._sums(self._lat**2 @ sigma2 @ self._lon.T**2)

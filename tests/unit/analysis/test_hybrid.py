@@ -12,6 +12,7 @@ import pytest
 
 from landda_hpc.analysis.ensemble.grid_filters import Letkf
 from landda_hpc.analysis.ensemble.layers import layer_slopes
+from landda_hpc.analysis.ensemble.local_transform import LocalTransform
 from landda_hpc.analysis.ensemble.mean_update import MeanUpdate
 from landda_hpc.analysis.ensemble.protocol import EnsembleMethod, ordered_mean
 from landda_hpc.analysis.hybrid import ChosenScales, Hybrid, HybridOfEnsemble
@@ -119,7 +120,9 @@ def test_the_memory_holds_both_steps_and_gives_the_same_analyses() -> None:
 
 def of_ensemble(kind: str) -> tuple[EnsembleMethod, HybridOfEnsemble]:
     def make() -> EnsembleMethod:
-        return MeanUpdate(Pointwise(0.3)) if kind == "mean" else Letkf(GRID, 1500.0, errors(), NO_INFLATION, members(6))
+        if kind == "mean":
+            return MeanUpdate(Pointwise(0.3))
+        return Letkf(LocalTransform(GRID, 1500.0), errors(), NO_INFLATION, members(6))
 
     return make(), HybridOfEnsemble(make(), hybrid()._points)
 
