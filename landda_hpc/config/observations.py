@@ -383,15 +383,11 @@ class RefereeStations(StationsConfig):
 
     errors: ClassVar[None] = None
     bias: ClassVar[NoBias] = NoBias()
+    added_std: ClassVar[float] = 0.0  # the source reports representativeness_std
 
     @property
     def error_std(self) -> float:
         """Standard deviation of errors that quality control assumes, m3 m-3."""
-        return self.representativeness_std
-
-    @property
-    def added_std(self) -> float:
-        """See ``TreatedObservations.added_std``."""
         return self.representativeness_std
 
     @property

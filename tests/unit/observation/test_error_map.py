@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from landda_hpc.config import QualityConfig, parse_config
+from landda_hpc.config import QualityConfig, RefereeStations, TwinStations, parse_config
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.check_section import ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.quality import QualityControl
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
@@ -47,3 +49,11 @@ def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
     checked = checks(observation, std, ModelSurface())
     used = checked.is_used[INSIDE]
     assert used.mean() > 0.99  # 4 sigma of 0.3; with 0.01 a third would be refused
+
+
+@pytest.mark.parametrize("section", [RefereeStations(entry="network"), TwinStations()])
+def test_stations_report_their_errors_whole(section: RefereeStations | TwinStations) -> None:
+    image, everywhere = np.full(GRID.shape, 0.25), np.ones(GRID.shape, dtype=bool)
+    observed = ImageObservation.flagged(image, everywhere, TIME, (0.0, 0.1), "stations", np.full(GRID.shape, 0.06))
+    std = ErrorSizes(section.error_std, section.errors, section.added_std, GRID, Path())(observed)
+    np.testing.assert_array_equal(std, 0.06)
