@@ -15,8 +15,8 @@ from landda_hpc.random_fields.smoothing import GaussianSmoother
 _ROUNDS: Final = 50
 """Largest number of steps of the search for a common shift; each step is exact until another member meets its bound."""
 
-_CELLS: Final = 128
-"""Cells that are limited at a time: all members of their layers stay in the processor's cache."""
+_CELLS: Final = 512
+"""Cells that are computed at a time: arrays of all members and layers stay small."""
 
 _TOLERANCE: Final = 1e-12
 """Error of a mean increment that ends the search, m3 m-3."""
@@ -35,10 +35,16 @@ class Moments(NamedTuple):
 
 def moments_of(pair: EnsemblePair) -> Moments:
     """Moments of the members in the cells of this process. Local."""
-    observed = deviations(pair.observed[:, pair.owned])[:, :, None]
-    layers = deviations(pair.layers)
-    found = covariance(layers, observed), covariance(observed, observed), covariance(layers, layers)
-    return Moments(*(np.nan_to_num(part) for part in found))
+    _, n_owned, n_soil = pair.layers.shape
+    moments = Moments(*(np.empty((n_owned, n)) for n in (n_soil, 1, n_soil)))
+    every_observed = pair.observed[:, pair.owned]
+    for first in range(0, n_owned, _CELLS):
+        part = slice(first, first + _CELLS)
+        observed, layers = deviations(every_observed[:, part])[:, :, None], deviations(pair.layers[:, part])
+        moments.cross[part] = covariance(layers, observed)
+        moments.variance[part] = covariance(observed, observed)
+        moments.total[part] = covariance(layers, layers)
+    return Moments(*(np.nan_to_num(part) for part in moments))
 
 
 def slopes_of(moments: Moments, weights: FloatArray, n_members: int) -> FloatArray:
