@@ -18,7 +18,7 @@ from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
 from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import Run, TimeConfig
-from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
+from landda_hpc.constants import N_SOIL, SOIL_DZ, BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.observation.image_observation import ImageObservation
@@ -83,6 +83,9 @@ def make_vertical_spreading(
     if run.n_analysed_layers:
         upper_weights = domain.observed_weights[: run.n_analysed_layers]
         analysed = np.arange(N_SOIL) < run.n_analysed_layers
+    if run.increments_by_fraction:
+        within = domain.observed_weights * (depth_m[1] - depth_m[0]) / SOIL_DZ
+        return VerticalSpreading(analysed, np.tile(within, (cells.stop - cells.start, 1)))
     if run.slopes is None:
         return VerticalSpreading(analysed, upper_weights=upper_weights)
     if run.slopes.file is None:

@@ -68,6 +68,11 @@ class AnyRun(Section):
         return None
 
     @property
+    def increments_by_fraction(self) -> bool:
+        """Whether a layer receives the increment times the fraction of it that lies within the observed depth."""
+        return False
+
+    @property
     def members_smoothing_km(self) -> float | None:
         """Smoothing length of the regression of layers on the members, km; None if increments do not follow from it."""
         return None
@@ -115,6 +120,16 @@ class OverlapDepth(Section):
     kind: Literal["overlap"] = "overlap"
 
 
+class FractionDepth(Section):
+    """Add the increment to the layers that overlap the observed depth, times the fraction of the layer within it.
+
+    The water of the increments is then that of the observed depth, while ``overlap`` moves whole layers. The mean over
+    the observed depth changes by less than the increment: for 0-0.1 m by 0.92 of it.
+    """
+
+    kind: Literal["fraction"] = "fraction"
+
+
 class RegressionDepth(Section):
     """Add the increment to layers that overlap the observed depth, and its climatological regression to those below."""
 
@@ -136,7 +151,7 @@ class EnsembleDepth(Section):
     )
 
 
-Depth = Annotated[OverlapDepth | RegressionDepth | EnsembleDepth, Field(discriminator="kind")]
+Depth = Annotated[OverlapDepth | FractionDepth | RegressionDepth | EnsembleDepth, Field(discriminator="kind")]
 
 
 class DriftConfig(Section):
@@ -176,6 +191,11 @@ class AssimilatingRun(AnyRun):
         return self.depth if self.depth.kind == "regression" else None
 
     @property
+    def increments_by_fraction(self) -> bool:
+        """See ``AnyRun.increments_by_fraction``."""
+        return self.depth.kind == "fraction"
+
+    @property
     def members_smoothing_km(self) -> float | None:
         """See ``AnyRun.members_smoothing_km``."""
         return self.depth.smoothing_km if self.depth.kind == "ensemble" else None
@@ -190,6 +210,10 @@ class AssimilatingRun(AnyRun):
         (top, bottom), slopes = observations.depth_m, self.slopes
         if self.ensemble is not None and self.n_analysed_layers:
             return ["layers are analysed separately for a run with one state only: with 'ensemble' analyse the depth"]
+        if self.increments_by_fraction and self.n_analysed_layers:
+            return [
+                "depth.kind = fraction is for one increment of the observed depth, but layers are analysed separately"
+            ]
         if self.depth.kind == "ensemble" and self.ensemble is None:
             return ["depth.kind = ensemble needs the members of an ensemble: add 'ensemble', or choose another depth"]
         if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:

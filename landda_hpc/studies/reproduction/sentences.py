@@ -17,7 +17,7 @@ from landda_hpc.config import (
     TwinConfig,
     TwinObservations,
 )
-from landda_hpc.constants import SOIL_ZI
+from landda_hpc.constants import SOIL_DZ, SOIL_ZI
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
@@ -121,10 +121,16 @@ def increment_words(run: Run, depth_m: DepthRange) -> str:
             f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) receives its own increment "
             f"from the observation of {observed}"
         )
+    elif run.increments_by_fraction:
+        text = (
+            f"The {n_layers} model layers that overlap the observed depth ({observed}) receive its increment times the "
+            f"fraction of the layer that lies within it, so that the water of the increments is that of {observed}"
+        )
     else:
+        water = float(SOIL_DZ[depth_weights(*depth_m) > 0.0].sum()) / (depth_m[1] - depth_m[0])
         text = (
             f"The increment of the observed depth ({observed}) is added in full to the {n_layers} model layers that "
-            f"overlap it, down to {100 * bottom:.1f} cm"
+            f"overlap it, down to {100 * bottom:.1f} cm, which moves {water:.3g} times the water of {observed}"
         )
     if run.slopes is not None and run.slopes.share > 0.0:
         slopes = "of a file" if run.slopes.file is not None else "that are built in"

@@ -164,3 +164,31 @@ def test_a_comparison_tells_the_options_of_its_runs() -> None:
         "a: pointwise, {depth: {kind: regression}, drift: {share: 0.1}}",
         "smoothed: smoothed, defaults",
     ]
+
+
+@pytest.mark.parametrize("bottom", [0.05, 0.1, 0.3])
+def test_by_fraction_the_water_is_that_of_the_observed_depth(domain: Domain, bottom: float, tmp_path: Path) -> None:
+    raw = RAW | {"observations": {"kind": "twin", "depth_m": [0.0, bottom]}}
+    here = make_domain(parse_config(raw), 1)
+    config = config_of({"kind": "fraction"})
+    n = here.cells.cell.size
+    spreading = make_vertical_spreading(config.runs[0], here, slice(0, n), (0.0, bottom), tmp_path)
+    increments = np.linspace(-0.05, 0.05, n)[:, None]
+    columns = np.where(spreading.layers, spreading.columns(increments), 0.0)
+    np.testing.assert_allclose((columns * SOIL_DZ).sum(axis=1), increments[:, 0] * bottom, rtol=1e-13, atol=1e-18)
+
+
+def test_the_change_of_the_observed_depth_by_fraction(domain: Domain, tmp_path: Path) -> None:
+    """0.918 of the increment for 0-10 cm, because the layer at 10 cm reaches down to 16.6 cm."""
+    spreading = make_vertical_spreading(
+        config_of({"kind": "fraction"}).runs[0], domain, slice(0, 3), (0.0, 0.1), tmp_path
+    )
+    seen = observe(spreading.columns(np.ones((3, 1))), domain.observed_weights)
+    np.testing.assert_allclose(seen, 0.918, atol=5e-4)
+
+
+def test_layers_of_their_own_have_no_fraction() -> None:
+    with pytest.raises(ConfigError, match="fraction is for one increment of the observed depth"):
+        parse_config(
+            RAW | {"runs": [{"method": "var3d_image", "layers": "upper_three", "depth": {"kind": "fraction"}}]}
+        )
