@@ -122,14 +122,20 @@ app.add_typer(observations.app, name="observations")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from landda_hpc.campaign.provenance import software_now
+
+        found = software_now()
         typer.echo(f"landda {__version__}")
+        typer.echo(f"commit {found['git'] or 'unknown: not a checkout'}")
+        typer.echo(f"Python {found['python']}; {', '.join(f'{name} {v}' for name, v in found['packages'].items())}")
+        typer.echo(f"Fourier transforms by {found['fourier']}; {found['system']}, {found['cpu']}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version, with the commit, packages and machine, and exit."
     ),
 ) -> None:
     """Options that precede the command."""

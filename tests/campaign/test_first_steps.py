@@ -7,6 +7,7 @@ import json
 import pytest
 import yaml
 
+import landda_hpc
 from landda_hpc.config import apply_overrides, load_config
 from landda_hpc.errors import ConfigError
 from tests.campaign.conftest import CONFIG, Landda
@@ -70,3 +71,10 @@ def test_runs_are_addressed_by_name_or_number() -> None:
         apply_overrides(twice, {"runs.pointwise.gain": 0.1})
     named = {**CONFIG, "runs": [{"method": "pointwise", "name": "weak"}, {"method": "pointwise"}]}
     assert apply_overrides(named, {"runs.weak.gain": 0.1})["runs"][0]["gain"] == 0.1
+
+
+def test_the_version_says_what_decides_the_bits(landda: Landda) -> None:
+    done = landda.here("--version")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"landda {landda_hpc.__version__}\ncommit ")
+    assert "numpy " in done.stdout and "Fourier transforms by " in done.stdout
