@@ -135,7 +135,11 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version, with the commit, packages and machine, and exit."
+        False,
+        "--version",
+        callback=_show_version,
+        is_eager=True,
+        help="Print the version, with the commit, packages and machine, and exit.",
     ),
 ) -> None:
     """Options that precede the command."""
