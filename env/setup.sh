@@ -6,12 +6,17 @@
 #           On a Debian or Ubuntu machine where we are root, missing packages are installed with apt.
 #   wheels  no MPI on the machine and no root: MPI and a serial h5py from the Python registry; the checkpoint gathers.
 #
-# Variables: LANDDA_ENV=system|wheels forces a mode; LANDDA_PYTHON names the interpreter (default python3, at least 3.11);
-# HDF5_DIR names the prefix of a parallel HDF5 that is not where Debian keeps it; MPICC names the MPI compiler.
+# Variables (docs/environments.md):
+#   LANDDA_ENV=system|wheels            forces a mode
+#   LANDDA_MPI=openmpi|mpich|intel      which MPI of Debian, or of the registry (intel: there only); default openmpi
+#   HDF5_DIR, MPICC                     prefix of a parallel HDF5 that is not where Debian keeps it, and its MPI compiler
+#   LANDDA_PYTHON                       the interpreter (default python3, at least 3.11)
+#   LANDDA_WHEELHOUSE=FOLDER            installs from a folder that `make wheelhouse` filled, without network
 set -euo pipefail
 
 uv_version=0.13.8
-apt_packages=(gcc libc6-dev openmpi-bin libopenmpi-dev libhdf5-openmpi-dev)
+apt_openmpi=(gcc libc6-dev openmpi-bin libopenmpi-dev libhdf5-openmpi-dev)
+apt_mpich=(gcc libc6-dev mpich libmpich-dev libhdf5-mpich-dev)
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
@@ -25,16 +30,34 @@ case $forced in
   "" | system | wheels) ;;
   *) die "LANDDA_ENV is '$forced'; expected 'system', 'wheels', or nothing to let this script choose." ;;
 esac
+case ${LANDDA_MPI:-} in
+  "" | openmpi | mpich) ;;
+  intel) [[ $forced == wheels ]] || die "LANDDA_MPI=intel is in the registry only: set LANDDA_ENV=wheels as well, or name a \
+module's MPI and HDF5 with MPICC and HDF5_DIR." ;;
+  *) die "LANDDA_MPI is '$LANDDA_MPI'; expected 'openmpi', 'mpich' or 'intel'." ;;
+esac
+wheelhouse=${LANDDA_WHEELHOUSE:-}
+if [[ -n $wheelhouse ]]; then
+  [[ -n $(find "$wheelhouse/" -name '*.whl' -print -quit 2>/dev/null) ]] ||
+    die "LANDDA_WHEELHOUSE=$wheelhouse holds no wheels. Fill it with 'make wheelhouse' on a machine with a network."
+  wheelhouse=$(cd "$wheelhouse" && pwd)
+fi
+
+hash_of() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1; } # macOS: shasum
 
 # --- nothing to do? -----------------------------------------------------------------------------------------------------
 stamp() {
-  { cat uv.lock pyproject.toml setup.py env/setup.sh landda_hpc/__init__.py; printf '%s\n' "$top"; } | sha256sum | cut -d' ' -f1
+  { cat uv.lock pyproject.toml setup.py env/setup.sh landda_hpc/__init__.py; printf '%s\n' "$top"; } | hash_of
 }
 # Whether .venv is whole, of this lock file and place, and of the mode asked for (if one was).
 is_current() {
   [[ -x $venv/bin/python && -r $venv/landda-mode && -r $venv/landda-stamp ]] || return 1
   [[ $(<"$venv/landda-stamp") == "$(stamp)" ]] || return 1
   [[ -z $forced || $(<"$venv/landda-mode") == "$forced" ]] || return 1
+  local asked
+  for asked in "${LANDDA_MPI:-}" "${MPICC:+mpicc=$MPICC}" "${HDF5_DIR:+hdf5=$HDF5_DIR}"; do
+    [[ -z $asked ]] || grep -qxF -- "$asked" "$venv/landda-mpi" 2>/dev/null || return 1
+  done
   "$venv/bin/python" -c '' 2>/dev/null
 }
 if is_current; then
@@ -50,22 +73,57 @@ if command -v flock >/dev/null; then
 fi
 
 # --- which mode ---------------------------------------------------------------------------------------------------------
-# Sets mpicc and hdf5_dir to a matching pair, if the machine has one.
+# Sets mpicc, hdf5_dir and mpirun to a matching set, if the machine has one.
 find_system_mpi() {
-  local candidate
-  mpicc="" hdf5_dir=""
+  local candidate folder
+  mpicc="" hdf5_dir="" mpirun=""
   if [[ -n ${HDF5_DIR:-} ]]; then
+    command -v ldd >/dev/null || die "HDF5_DIR is for Linux; elsewhere choose LANDDA_ENV=wheels."
     candidate=${MPICC:-mpicc}
     command -v "$candidate" >/dev/null || return 1
     [[ -n $(find "$HDF5_DIR/include/" -name H5pubconf*.h -exec grep -lE '^#define H5_HAVE_PARALLEL 1' {} + 2>/dev/null) ]] ||
       die "HDF5_DIR=$HDF5_DIR holds no parallel HDF5 (include/H5pubconf.h without H5_HAVE_PARALLEL). Name another or unset it."
     mpicc=$candidate hdf5_dir=$HDF5_DIR
+    folder=$(dirname "$(command -v "$mpicc")")
+    for candidate in "$folder/mpirun" "$folder/mpiexec"; do
+      if [[ -x $candidate ]]; then mpirun=$candidate; break; fi
+    done # without one the machine's batch system starts the ranks
     return 0
   fi
   command -v gcc >/dev/null || return 1
-  candidate=${MPICC:-mpicc.openmpi}
-  hdf5_dir=/usr/lib/$(gcc -dumpmachine)/hdf5/openmpi
-  command -v "$candidate" >/dev/null && [[ -r $hdf5_dir/include/hdf5.h ]] && command -v mpirun >/dev/null && mpicc=$candidate
+  candidate=${MPICC:-mpicc.$mpi}
+  hdf5_dir=/usr/lib/$(gcc -dumpmachine)/hdf5/$mpi
+  mpirun=$(command -v "mpirun.$mpi") && [[ -r $hdf5_dir/include/hdf5.h ]] && command -v "$candidate" >/dev/null && mpicc=$candidate
+}
+
+# The library libmpi that programs of $mpicc load, by its path.
+library_of_mpicc() {
+  local folder
+  folder=$(mktemp -d)
+  printf '#include <mpi.h>\nint main(void) { int v, s; return MPI_Get_version(&v, &s); }\n' >"$folder/version.c"
+  "$mpicc" -w -o "$folder/version" "$folder/version.c" >&2
+  ldd "$folder/version" | sed -nE 's/^[[:space:]]*libmpi[^ ]* => ([^ ]+) .*$/\1/p' | head -n 1
+  rm -rf "$folder"
+}
+
+# Makes the wheel of mpi4py load the MPI of $mpicc, wherever that is: it looks in .venv/lib first.
+link_mpi() {
+  local library name
+  library=$(library_of_mpicc) name=""
+  [[ -n $library ]] || die "no shared library libmpi in what $mpicc links. Load the module of an MPI with shared libraries."
+  case $(basename "$library") in
+    libmpi.so.12 | libmpi.so.40) name=$(basename "$library") ;;
+    *.so.12*) ;; # MPICH under another name (Debian, Cray)
+    *) die "mpi4py's wheel knows libmpi.so.12 (MPICH, Intel MPI) and libmpi.so.40 (Open MPI), and $mpicc links $library. \
+Choose another MPI, or LANDDA_ENV=wheels." ;;
+  esac
+  rm -f "$venv"/lib/libmpi.so*
+  if [[ -n $name ]]; then
+    ln -s "$library" "$venv/lib/$name"
+  else # a library of the name that the wheel asks for, with nothing in it but a reference to the real one
+    "$mpicc" -shared -fPIC -x c /dev/null -o "$venv/lib/libmpi.so.12" -Wl,--no-as-needed -Wl,-soname,libmpi.so.12 \
+      -Wl,-rpath,"$(dirname "$library")"
+  fi
 }
 
 # Root on a machine with apt: missing packages may be installed.
@@ -81,11 +139,13 @@ apt_install() {
   fi
 }
 
+mpi=${LANDDA_MPI:-openmpi}
 if [[ $forced == wheels ]]; then
   mode=wheels
 elif find_system_mpi; then
   mode=system
 elif may_apt; then
+  if [[ $mpi == mpich ]]; then apt_packages=("${apt_mpich[@]}"); else apt_packages=("${apt_openmpi[@]}"); fi
   apt_install "${apt_packages[@]}"
   find_system_mpi || die "apt installed ${apt_packages[*]}, yet mpicc and a parallel HDF5 are not where Debian keeps them. \
 Name them with MPICC and HDF5_DIR, or choose LANDDA_ENV=wheels."
@@ -96,7 +156,7 @@ Load your machine's modules and name HDF5_DIR, or choose LANDDA_ENV=wheels."
 else
   mode=wheels
 fi
-say "mode: $mode"
+say "mode: $mode$([[ $mode == wheels || -n ${HDF5_DIR:-} ]] || printf ', %s' "$mpi")"
 
 # --- the interpreter ----------------------------------------------------------------------------------------------------
 command -v "$python" >/dev/null || { may_apt && apt_install python3; }
@@ -115,13 +175,17 @@ fi
 
 # --- the environment ----------------------------------------------------------------------------------------------------
 # A venv of another mode, place or interpreter is not repaired but created again.
-identity="$mode $top $("$python" -c 'import sys; print(sys.version.replace("\n", " "), sys.base_prefix)')"
+identity="$mode ${mpicc:-$mpi} ${hdf5_dir:-} $top $("$python" -c 'import sys; print(sys.version.replace("\n", " "), sys.base_prefix)')"
 [[ -r $venv/landda-identity && $(<"$venv/landda-identity") == "$identity" ]] || rm -rf "$venv"
 rm -f "$venv/landda-stamp"
 [[ -x $venv/bin/python ]] || "$python" -m venv "$venv"
 printf '%s\n' "$identity" >"$venv/landda-identity"
 printf '%s\n' "$mode" >"$venv/landda-mode"
 
+if [[ -n $wheelhouse ]]; then
+  export PIP_NO_INDEX=1 PIP_FIND_LINKS=$wheelhouse UV_NO_INDEX=1 UV_FIND_LINKS=$wheelhouse UV_OFFLINE=1
+  say "without network, from $wheelhouse"
+fi
 if [[ $("$venv/bin/uv" --version 2>/dev/null) != "uv $uv_version"* ]]; then
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
 fi
@@ -130,20 +194,30 @@ fi
 flavour=$mode
 if [[ $mode == system ]]; then
   flavour+=-$({ "$mpicc" -show; printf '%s\n' "$hdf5_dir"; cat "$hdf5_dir"/include/H5pubconf*.h; } 2>/dev/null |
-    sha256sum | cut -c1-12)
+    hash_of | cut -c1-12)
 fi
 export UV_CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-$venv}/.cache}/landda/uv-$flavour
 export UV_PROJECT_ENVIRONMENT=$venv UV_PYTHON=$venv/bin/python UV_PYTHON_DOWNLOADS=never
 unset VIRTUAL_ENV
 # Libraries of the group `checks` are added by `make verify` (env/checks.sh); a new set-up removes them again.
-sync=("$venv/bin/uv" sync --quiet --locked --all-groups --no-group checks)
-
+# Without network the lock file is taken as it is; otherwise uv checks that it fits pyproject.toml.
+locked=("$venv/bin/uv" export --quiet --no-header --no-emit-project --all-groups --no-group checks)
+if [[ -n $wheelhouse ]]; then locked+=(--frozen); else locked+=(--locked); fi
+install() { "$venv/bin/uv" pip "$1" --quiet --require-hashes "${@:2}"; }
+requirements=$venv/landda-requirements.txt
 if [[ $mode == wheels ]]; then
-  "${sync[@]}" --no-group build
+  locked+=(--no-group build)
+  for group in openmpi mpich intel; do [[ $group == "$mpi" ]] || locked+=(--no-group "mpi-$group"); done
+  "${locked[@]}" >"$requirements"
+  install sync "$requirements"
+  mpirun=$venv/bin/mpiexec
+  printf '%s\n' "$mpi" >"$venv/landda-mpi"
 else
-  sync+=(--no-group mpi-wheel --no-binary-package h5py --no-build-isolation-package h5py)
+  locked+=(--no-group mpi-openmpi --no-group mpi-mpich --no-group mpi-intel)
   # h5py is compiled with what the first call installs.
-  "${sync[@]}" --no-install-package h5py
+  "${locked[@]}" --no-emit-package h5py >"$requirements"
+  install sync "$requirements"
+  link_mpi
   say "h5py against $hdf5_dir"
   # On all cores, both from Cython to C, by a hook that Python loads, and from C. -O1, because the time is spent in HDF5,
   # not in these interfaces, and -O2 takes twice as long to compile.
@@ -157,12 +231,19 @@ if importlib.util.find_spec("Cython"):
     import Cython.Build
     Cython.Build.cythonize = functools.partial(Cython.Build.cythonize, nthreads=os.cpu_count())
 HOOK
-  HDF5_MPI=ON HDF5_DIR=$hdf5_dir CC=$mpicc CFLAGS="-O1 -g0 -w" DIST_EXTRA_CONFIG=$build_options PYTHONPATH=$hooks "${sync[@]}"
+  "${locked[@]}" >"$requirements"
+  HDF5_MPI=ON HDF5_DIR=$hdf5_dir CC=$mpicc CFLAGS="-O1 -g0 -w" DIST_EXTRA_CONFIG=$build_options PYTHONPATH=$hooks \
+    install sync --no-binary h5py --no-build-isolation "$requirements"
   [[ $("$venv/bin/python" -c 'import h5py; print(h5py.get_config().mpi)') == True ]] ||
     die "h5py was built without MPI. Remove $UV_CACHE_DIR and .venv, then run this again."
+  printf '%s\n' "$mpi" "mpicc=$mpicc" "hdf5=$hdf5_dir" >"$venv/landda-mpi"
 fi
+"$venv/bin/uv" pip install --quiet --no-deps --editable .
+printf '%s\n' "${mpirun:-}" >"$venv/landda-mpirun"
 
 stamp >"$venv/landda-stamp"
 say "ready in ${SECONDS} s ($mode mode): $("$venv/bin/python" -V), $("$venv/bin/python" -c '
 import h5py, mpi4py
+from mpi4py import MPI
+print(MPI.Get_library_version().splitlines()[0].strip().rstrip(chr(0)), end=", ")
 print(f"mpi4py {mpi4py.__version__}, h5py {h5py.__version__} with HDF5 {h5py.version.hdf5_version}, parallel: {h5py.get_config().mpi}")')"

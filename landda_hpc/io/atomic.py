@@ -74,7 +74,7 @@ def require_space(folder: Path, n_bytes: int) -> None:
 def reserve_space(path: Path, n_bytes: int) -> None:
     """Give a file its disk blocks now, so that writing inside it cannot meet a full disk. Local.
 
-    The file is made if it does not exist; its content stays.
+    The file is made if it does not exist; its content stays. macOS has no such call: there the file is only made.
 
     Raises
     ------
@@ -83,7 +83,8 @@ def reserve_space(path: Path, n_bytes: int) -> None:
     with storage_errors(path, f"reserving {n_bytes} bytes"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            os.posix_fallocate(descriptor, 0, n_bytes)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, n_bytes)
         except OSError as error:
             # A file system that cannot reserve is still one that can write; the read-back stays.
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):

@@ -104,6 +104,13 @@ def test_reserving_keeps_content(tmp_path: Path) -> None:
     assert path.read_bytes() == b"abc" + bytes(9997)
 
 
+def test_reserving_without_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of macOS."""
+    monkeypatch.delattr(os, "posix_fallocate")
+    atomic.reserve_space(tmp_path / "a", 10000)
+    assert (tmp_path / "a").read_bytes() == b""
+
+
 def test_leftovers_are_removed_and_nothing_else(tmp_path: Path) -> None:
     atomic.temporary_path(tmp_path / "a.h5").touch()
     (tmp_path / ".hidden").touch()
