@@ -241,9 +241,12 @@ fi
 "$venv/bin/uv" pip install --quiet --no-deps --editable .
 printf '%s\n' "${mpirun:-}" >"$venv/landda-mpirun"
 
-stamp >"$venv/landda-stamp"
-say "ready in ${SECONDS} s ($mode mode): $("$venv/bin/python" -V), $("$venv/bin/python" -c '
-import h5py, mpi4py
+versions=$("$venv/bin/python" -c '
+import sys, h5py, mpi4py
 from mpi4py import MPI
-print(MPI.Get_library_version().splitlines()[0].strip().rstrip(chr(0)), end=", ")
-print(f"mpi4py {mpi4py.__version__}, h5py {h5py.__version__} with HDF5 {h5py.version.hdf5_version}, parallel: {h5py.get_config().mpi}")')"
+library = MPI.Get_library_version().splitlines()[0].strip().rstrip(chr(0))
+print(f"Python {sys.version.split()[0]}, {library}, mpi4py {mpi4py.__version__}, h5py {h5py.__version__} with HDF5", end=" ")
+print(f"{h5py.version.hdf5_version}, parallel: {h5py.get_config().mpi}")') ||
+  die "the packages are installed, but MPI does not start (see above). Mend that, or choose another with LANDDA_MPI or LANDDA_ENV."
+stamp >"$venv/landda-stamp"
+say "ready in ${SECONDS} s ($mode mode): $versions"

@@ -2,10 +2,10 @@
 
 Usage: python tools/targets.py [FILE] [--output DIR] [--only NAME ...]
 
-FILE is an experiment, by default experiments/smoke.yaml. Each line of the table is a separate run. numba, NumPy and
-OpenBLAS are set to use the instructions of an older processor; their results are promised to be the same. The C
-library is set not to use FMA, which changes the digest. The exit code is 1 if a promised digest differs, or a run
-fails.
+FILE is an experiment, by default experiments/smoke.yaml. Each line of the table is a separate run. numba and OpenBLAS
+are set to use the instructions of an older processor; their results are promised to be the same. NumPy, ducc0 and the C
+library are set not to use AVX2 or FMA, which can change the digest. The exit code is 1 if a promised digest differs, or
+a run fails.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ TARGETS = (
     Target("numba: Haswell", {"NUMBA_CPU_NAME": "haswell"}),
     Target("numba: AVX2 without FMA", {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+avx,+sse4.2,-fma"}),
     Target("numba: generic", {"NUMBA_CPU_NAME": "generic"}),
-    Target("NumPy: without AVX2, FMA", {"NPY_DISABLE_CPU_FEATURES": "X86_V3"}),
+    Target("NumPy: without AVX2, FMA", {"NPY_DISABLE_CPU_FEATURES": "X86_V3"}, is_promised=False),
     Target("OpenBLAS: Nehalem", {"OPENBLAS_CORETYPE": "Nehalem"}),
+    Target("ducc0: x86-64-v2", {"DUCC0_MAX_PSABI_LEVEL": "2"}, is_promised=False),
     Target("glibc: without FMA", {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"}, is_promised=False),
 )
 """For x86-64; on other processors only the first two kinds of settings have a meaning."""
@@ -70,7 +71,11 @@ def difference(first: Path, second: Path) -> str:
     """The largest differences of the last states, in words."""
     ends = [list_checkpoints(CampaignFolder.open(folder).checkpoints)[-1][1] for folder in (first, second)]
     found, _ = state_differences(*ends)
-    return "; ".join(f"{d.variable} {abs(d.largest):.1e} {d.units} in {d.n_different} of {d.n_values}" for d in found)
+    return "; ".join(
+        f"{d.variable} {abs(d.largest):.1e} {d.units} in {d.n_different} of {d.n_values}"
+        for d in found
+        if d.n_different
+    )
 
 
 def main() -> int:

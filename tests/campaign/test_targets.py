@@ -1,4 +1,4 @@
-"""The digest does not depend on the instructions that numba, NumPy and OpenBLAS choose."""
+"""The digest does not depend on the instructions that numba and OpenBLAS choose."""
 
 from __future__ import annotations
 
