@@ -1,15 +1,18 @@
 """Traffic between the ranks that hold tiles and the root group that holds images.
 
-Rows are values per land cell, shape (n_cells_local, n_values). Only roots ever receive a whole field; each
-root receives its part, and the roots exchange their parts.
+Rows are values per land cell, shape (n_cells_local, n_values). Each root receives the rows of its own cells. A whole
+field goes to the roots that need it: one of them writes it to a file, or all of them analyse it.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.parallel.cell_sums import CellTotals
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.parallel.process_layout import Layout
@@ -38,11 +41,23 @@ class RootTraffic:
         return self.root_group is not None
 
     @property
+    def n_roots(self) -> int:
+        """Number of roots."""
+        return self._layout.n_roots
+
+    @property
     def owned(self) -> slice:
         """Land cells that this root owns; empty on other ranks."""
         if not self.is_root:
             return slice(0, 0)
         return slice(int(self._owned[self._world.rank]), int(self._owned[self._world.rank + 1]))
+
+    @property
+    def totals(self) -> CellTotals:
+        """Totals over all cells from those of each root; ShapeError on other ranks."""
+        if self.root_group is None:
+            raise ShapeError("totals over cells are computed on roots.")
+        return CellTotals(self.root_group, self._owned)
 
     def gather(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
         """Collect one instance's rows on every root. Collective over the world.
@@ -101,6 +116,47 @@ class RootTraffic:
         counts = (np.diff(self._owned) * n_values).tolist()
         parts = self.root_group.exchange([np.ravel(owned)] * self._layout.n_roots, counts)
         return np.concatenate(parts).reshape(self._layout.n_cells, n_values)
+
+    def to_root(self, owned: FloatArray | None, root: int) -> FloatArray | None:
+        """Give one root the rows of all cells. Collective over the root group.
+
+        Parameters
+        ----------
+        owned : (n_owned, n_values) on roots; None elsewhere.
+        root : number of the root.
+
+        Returns
+        -------
+        (n_cells, n_values) on that root, None elsewhere.
+        """
+        if self.root_group is None or owned is None:
+            return None
+        n_values, here = owned.shape[1], self._world.rank == root
+        outgoing = [np.ravel(owned) if other == root else np.empty(0) for other in range(self._layout.n_roots)]
+        counts = (np.diff(self._owned) * n_values).tolist() if here else [0] * self._layout.n_roots
+        parts = self.root_group.exchange(outgoing, counts)
+        return np.concatenate(parts).reshape(self._layout.n_cells, n_values) if here else None
+
+    def from_first(self, rows: FloatArray | None, n_values: int) -> FloatArray:
+        """Give each root the rows of its own cells. Collective over the root group, called by roots.
+
+        Parameters
+        ----------
+        rows : (n_cells, n_values) on the first root; None elsewhere.
+
+        Returns
+        -------
+        (n_owned, n_values).
+        """
+        if self.root_group is None:
+            raise ShapeError("rows of own cells go to roots.")
+        n_roots, bounds = self._layout.n_roots, self._owned
+        outgoing: list[FloatArray] = [np.empty(0)] * n_roots
+        if rows is not None:
+            outgoing = [np.ravel(rows[int(lo) : int(hi)]) for lo, hi in pairwise(bounds)]
+        n_owned = self.owned.stop - self.owned.start
+        incoming = [n_owned * n_values if root == 0 else 0 for root in range(n_roots)]
+        return np.concatenate(self.root_group.exchange(outgoing, incoming)).reshape(n_owned, n_values)
 
     def scatter(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
         """Give every rank that holds the instance its cells' rows. Collective over the world.

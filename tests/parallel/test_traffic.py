@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ParallelError
+from landda_hpc.parallel.cell_sums import CELL_BLOCK, CellTotals
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.mpi import launch
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.parallel.process_layout import make_layout
-from landda_hpc.parallel.reduction import MemberReduction
+from landda_hpc.parallel.reduction import MemberReduction, tree_sum
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
+from landda_hpc.verification.statistics.scores import Score, ScoredPair, score, score_pairs
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,69 @@ def test_gather_and_scatter_carry_every_row_home(
             assert np.array_equal(returned, mine)
         shared = traffic.share(owned)
         assert shared is None or np.array_equal(shared, rows)
+        one = layout.n_roots - 1
+        whole = traffic.to_root(owned, one)
+        assert (whole is not None) == (world.rank == one)
+        assert whole is None or np.array_equal(whole, rows)
+        if owned is not None:
+            assert np.array_equal(traffic.from_first(rows if world.rank == 0 else None, 2), owned)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("n_cells", [0, 1, 2, 7, 64, 1000, 3 * CELL_BLOCK + 5])
+@pytest.mark.parametrize("even", [True, False])
+def test_sums_over_cells_have_the_serial_bits(world: Communicator, n_cells: int, even: bool) -> None:
+    """For any cut: processes may have no cell, and a cut may go through a block."""
+    rng = np.random.default_rng(n_cells)
+    data = rng.normal(size=(n_cells, 3)) * np.exp(rng.normal(scale=20, size=(n_cells, 3)))
+    cuts = even_partition(n_cells, world.size)[1:-1]
+    if not even:
+        cuts = np.sort(rng.integers(0, n_cells + 1, world.size - 1))
+    totals = CellTotals(world, np.array([0, *cuts, n_cells]))
+    mine = data[totals.owned]
+    first, second = totals.sums([mine, mine[:, :1]])
+    expected = tree_sum(data) if n_cells else np.zeros(3)
+    assert first.tobytes() == expected.tobytes() and second.tobytes() == expected[:1].tobytes()
+    largest = totals.largest(mine.max(axis=0, initial=-np.inf))
+    assert np.array_equal(largest, data.max(axis=0, initial=-np.inf))
+    blocks = list(totals.in_blocks(mine))
+    for number, rows in blocks:
+        assert np.array_equal(rows, data[number * CELL_BLOCK : (number + 1) * CELL_BLOCK])
+    everyone = [number for of_rank in world.all_gather([number for number, _ in blocks]) for number in of_rank]
+    assert everyone == list(range(-(-n_cells // CELL_BLOCK)))
+    of_blocks = np.array([rows.sum(axis=0) for _, rows in blocks]).reshape(len(blocks), 3)
+    (total,) = totals.sums_of_blocks([of_blocks])
+    parts = [data[k : k + CELL_BLOCK].sum(axis=0) for k in range(0, n_cells, CELL_BLOCK)]
+    assert total.tobytes() == (tree_sum(np.array(parts)) if parts else np.zeros(3)).tobytes()
+
+
+def test_one_process_sums_over_cells_alike() -> None:
+    for n_cells in (0, 1, 7, 1000, 3 * CELL_BLOCK + 5):
+        test_sums_over_cells_have_the_serial_bits(SerialCommunicator(), n_cells, True)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("weighted", [True, False])
+def test_scores_do_not_depend_on_the_processes(world: Communicator, weighted: bool) -> None:
+    rng, n = np.random.default_rng(3), 2345
+    image, reference, weights = rng.random((3, n))
+    image[rng.random(n) < 0.1] = np.nan
+    mask = rng.random(n) < 0.8
+
+    def found(totals: CellTotals) -> Score:
+        own = totals.owned
+        pair = ScoredPair(image[own], reference[own], mask[own], weights[own] if weighted else None)
+        return score_pairs([pair], totals)[0]
+
+    shared = found(CellTotals(world, even_partition(n, world.size)))
+    assert shared == found(CellTotals.of_one_process(n))
+    local = score(image, reference, mask, weights=weights if weighted else None)
+    assert (shared.n_cells, shared.n_missing) == (local.n_cells, local.n_missing)
+    for name in ("scc", "rmse", "bias", "ubrmse", "std_image", "std_reference"):
+        assert getattr(shared, name) == pytest.approx(getattr(local, name), rel=1e-12)
+    image[5], mask[5] = np.inf, True
+    with pytest.raises(DataError, match="image has infinite values"):
+        found(CellTotals(world, even_partition(n, world.size)))
 
 
 @pytest.mark.mpi

@@ -77,6 +77,10 @@ def effective_size(deviations: FloatArray) -> float:
     ----------
     Bretherton et al. (1999), J. Clim., 12, 1990-2009.
     """
-    product = deviations @ deviations.T
+    return effective_size_of(deviations @ deviations.T)
+
+
+def effective_size_of(product: FloatArray) -> float:
+    """The same from the products of the members' deviations, summed over places, (n_members, n_members)."""
     square = float(np.sum(product * product))
     return float(np.trace(product)) ** 2 / square if square > 0.0 else 0.0
