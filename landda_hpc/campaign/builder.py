@@ -110,9 +110,8 @@ def build_parts(
     withheld = None if base.stations is None else base.stations.withheld
     stations = _further(base, memories, "stations", withheld)
     records = RecordSettings.of(config)
-    recorder = Recorder(records, domain, folder, inventory) if world.rank == 0 else None
-    roots = traffic.root_group
-    files = None if roots is None else ImageRecorder(records, domain, folder, roots.rank, roots.size)
+    recorder = Recorder(records, domain, folder, inventory, traffic) if traffic.is_root else None
+    files = ImageRecorder(records, domain, folder, traffic) if traffic.is_root else None
     settings = config.output.series
     series = (
         None
@@ -193,10 +192,10 @@ def _update(base: Foundation, run: Run, traffic: RootTraffic) -> tuple[Update, M
             regression = LayerRegression(domain.grid, run.members_smoothing_km, members)
         bounds = water_bounds(domain.tiles, cells)
         return EnsembleUpdate(*common, regression or spreading, bounds, of_ensemble), memory
-    return RunUpdate(*common, spreading, None if method is None else _analysis(run, method, domain)), memory
+    return RunUpdate(*common, spreading, None if method is None else _analysis(run, method, domain, traffic)), memory
 
 
-def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis:
+def _analysis(run: Run, method: AnalysisMethod, domain: Domain, traffic: RootTraffic) -> ImageAnalysis:
     """The analysis of the observed depth, or of each of the uppermost layers. Local."""
     if not run.n_analysed_layers:
         return AnalysisOfObservedDepth(method, domain)
@@ -205,7 +204,7 @@ def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis
             f"run '{run.name}': {run.n_analysed_layers} layers are analysed separately, but its method "
             f"{type(method).__name__} has no analyse_layers. Analyse the observed depth instead."
         )
-    return AnalysisOfUpperLayers(method, domain, run.n_analysed_layers)
+    return AnalysisOfUpperLayers(method, domain, run.n_analysed_layers, traffic.share)
 
 
 def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> PreparedObservations | None:

@@ -9,15 +9,15 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.analysis.ensemble.protocol import ordered_mean
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.increments import VerticalSpreading
 from landda_hpc.campaign.observation_preparation import surface_rows
-from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.run_rows import MemberRows, RunRows, observed_of, statistics
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.instance import NATURE, Instance
+from landda_hpc.instances.instance import Instance
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.verification.statistics.ensembles import crps
@@ -41,28 +41,40 @@ class TileExchange:
 
     def gather_means(self, instances: Sequence[Instance]) -> RunRows | None:
         """Cell means of a run or of the members of its ensemble, on the roots. Collective."""
+        columns, share = self._domain.columns, self._traffic.share
+        n = columns.size
         if instances[0].member is None:
-            rows = self._traffic.gather(instances[0].index, self._rows(instances[0]), self._domain.columns.size)
-            return None if rows is None else RunRows(rows)
-        n = self._domain.columns.size
+            rows = self._traffic.collect(instances[0].index, self._rows(instances[0]), n)
+            observed = share(None if rows is None else columns.observed(rows)[:, None])
+            return None if rows is None or observed is None else RunRows(rows, observed[:, 0])
         collected = [self._traffic.collect(member.index, self._rows(member), n) for member in instances]
-        rows = None if collected[0] is None else np.stack([part for part in collected if part is not None])
-        both = self._traffic.share(None if rows is None else statistics(rows))
-        mine = None if rows is None else observed_of(self._domain.columns, rows).T
-        observed = self._traffic.share(mine)
-        if rows is None or both is None or observed is None:
+        every = None if collected[0] is None else np.stack([part for part in collected if part is not None])
+        both = None if every is None else statistics(every)
+        observed = share(None if both is None else both[:, :1])
+        members = share(None if every is None else observed_of(columns, every).T)
+        if every is None or both is None or observed is None or members is None:
             return None
-        members = MemberRows(both[:, n:], np.ascontiguousarray(observed.T), self._traffic.owned, rows)
-        return RunRows(np.ascontiguousarray(both[:, :n]), members)
+        mean, spread = np.ascontiguousarray(both[:, :n]), np.ascontiguousarray(both[:, n:])
+        of_members = MemberRows(spread, np.ascontiguousarray(members.T), self._traffic.owned, every)
+        return RunRows(mean, observed[:, 0], of_members)
+
+    def gather_frozen(self, images: CycleImages, runs: Sequence[str]) -> None:
+        """Set the cells with frozen soil in some run, on the first root. Collective over the root group."""
+        rows = [images.background[name] for name in runs]
+        shares = [self._domain.columns.frozen(one.mean) for one in rows if one is not None]
+        frozen = np.any(np.stack(shares) > 0.0, axis=0)[:, None].astype(np.float64) if shares else None
+        whole = self._traffic.to_root(frozen, 0)
+        images.frozen = None if whole is None else whole[:, 0] > 0.0
 
     def score_members(self, images: CycleImages) -> None:
-        """Compute the CRPS of every ensemble against the nature run. Collective over the root group."""
-        truth = images.background.get(NATURE)
-        if truth is None:
+        """Compute the CRPS of every ensemble against the nature run, in each root's own cells. Local."""
+        if images.truth is None:
             return
-        for key, members in images.members.items():
-            crps_here = crps(members.rows, truth[members.owned])
-            images.members[key] = replace(members, crps=self._traffic.share(crps_here))
+        for of_stage in (images.background, images.analysis):
+            for name, rows in of_stage.items():
+                if rows is not None and rows.members is not None:
+                    scored = crps(rows.members.rows, images.truth.mean)
+                    of_stage[name] = replace(rows, members=replace(rows.members, crps=scored))
 
     def _rows(self, instance: Instance) -> FloatArray | None:
         """Cell means of an instance in this rank's cells; None if it does not hold the instance. Local."""
@@ -76,16 +88,25 @@ class TileExchange:
         return aggregate(instance.model.tiles, values)
 
     def gather_surface(self, instance: Instance) -> FloatArray | None:
-        """Ground temperature and snow on the roots, (n_cells, 2), in the layout of ``surface_rows``. Collective."""
+        """Ground temperature and snow on the first root, (n_cells, 2), as ``surface_rows``. Collective."""
         rows = None
         if instance.model is not None and instance.state is not None:
             rows = surface_rows(instance.model, instance.state)
-        return self._traffic.gather(instance.index, rows, 2)
+        return self._traffic.to_root(self._traffic.collect(instance.index, rows, 2), 0)
 
     def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
         """The observation of rank 0 on every root; None elsewhere. Collective."""
         group = self._traffic.root_group
         return None if group is None else group.broadcast(observation)
+
+    def share_layers(self, images: CycleImages) -> None:
+        """Give each root the product's further layers in its own cells. Collective over the root group."""
+        group, cells = self._traffic.root_group, self._domain.cells
+        if group is None:
+            return
+        for name in group.broadcast(list(images.other_layers)):
+            whole = cells.from_image(images.other_layers[name])[:, None] if group.rank == 0 else None
+            images.product_layers[name] = self._traffic.from_first(whole, 1)[:, 0]
 
     def distribute(
         self, instances: Sequence[Instance], increments: FloatArray | None, spreading: VerticalSpreading
@@ -94,7 +115,7 @@ class TileExchange:
 
         Returns
         -------
-        The water ledger on roots, (n_cells, 5), the mean over the members.
+        The water ledger in the root's own cells, (n_owned, 5), the mean over the members; None elsewhere.
         """
         ledgers = []
         for instance in instances:
@@ -104,7 +125,7 @@ class TileExchange:
         return self._mean_ledger(ledgers)
 
     def distribute_members(self, instances: Sequence[Instance], increments: FloatArray | None) -> FloatArray | None:
-        """Add its own increments to every member; the mean water ledger on roots, (n_cells, 5). Collective.
+        """Add its own increments to every member; the mean water ledger on roots, (n_owned, 5). Collective.
 
         Parameters
         ----------
@@ -125,6 +146,6 @@ class TileExchange:
         return self._traffic.collect(instance.index, None if ledger is None else ledger.rows, N_ACCOUNTS)
 
     def _mean_ledger(self, ledgers: Sequence[FloatArray | None]) -> FloatArray | None:
-        """Mean of the members' ledgers of all cells, on the roots. Collective."""
+        """Mean of the members' ledgers in the root's own cells. Local."""
         mine = [ledger for ledger in ledgers if ledger is not None]
-        return self._traffic.share(ordered_mean(np.stack(mine)) if mine else None)
+        return ordered_mean(np.stack(mine)) if mine else None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.parts import CampaignParts, ObservationStep
-from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
@@ -109,9 +109,10 @@ class Campaign:
         self._show_backgrounds(end)
         with clock("aggregate"):
             images = self._gather_backgrounds(end)
-            surface = self._gather_surface()
+            surface = self._gather_surface(images)
         with clock("observe"):
             images.observation = self._observe(self.parts.observations, images, surface)
+            parts.exchange.share_layers(images)
             if self._schedule.may_be_analysed(number):
                 images.referee = self._observe(self.parts.referee, images, surface)
             images.stations = self._observe(self.parts.stations, images, surface)
@@ -120,11 +121,11 @@ class Campaign:
                 if not update.assimilates:
                     continue
                 with clock("analyse"):
-                    rows, others = images.rows_of(name), (images.referee, images.stations)
+                    rows, others = images.background[name], (images.referee, images.stations)
                     found = update.analyse(rows, images.observation, end, *others)
                 with clock("distribute"):
                     ledger = update.distribute(self._by_run[name], found, parts.exchange)
-                    images.put("analysis", name, parts.exchange.gather_means(self._by_run[name]))
+                    images.analysis[name] = parts.exchange.gather_means(self._by_run[name])
                     update.report_increment(images.background[name], images.analysis[name])
                 if found is not None and ledger is not None:
                     analyses[name], accounts[name] = found.analysis, ledger
@@ -161,11 +162,14 @@ class Campaign:
     def _gather_backgrounds(self, time: datetime) -> CycleImages:
         images = CycleImages(time)
         for name, members in self._by_run.items():
-            images.put("background", name, self.parts.exchange.gather_means(members))
+            images.background[name] = self.parts.exchange.gather_means(members)
         return images
 
-    def _gather_surface(self) -> FloatArray | None:
-        """Ground temperature and snow of the first run on the roots, if quality control needs them. Collective."""
+    def _gather_surface(self, images: CycleImages) -> FloatArray | None:
+        """Frozen cells, and ground temperature and snow if quality control needs them, on rank 0. Collective."""
+        if not self._schedule.may_be_observed(images.time):
+            return None
+        self.parts.exchange.gather_frozen(images, list(self.parts.updates))
         if not self.parts.gathers_surface:
             return None
         return self.parts.exchange.gather_surface(next(i for i in self._instances if i.run is not None))
@@ -194,14 +198,19 @@ class Campaign:
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> str:
-        """Record a cycle on rank 0 while the other roots write its files; a line for the log on rank 0. Collective."""
+        """Record a cycle: rank 0 its records, each root some files; a line for the log on rank 0. Collective."""
         parts, line = self.parts, ""
         written: list[WrittenFile] = []
+        records, fields = None, None
+        if parts.recorder is not None:
+            records = parts.recorder.compute(number, images.time, images, analyses, accounts, drift_accounts)
+        if parts.files is not None:
+            fields = parts.files.gather(number, images.time, images, analyses)
         with together(self._world, f"recording cycle {number}"):
-            if parts.recorder is not None:
-                line = parts.recorder.record(number, images.time, images, analyses, accounts, drift_accounts)
-            if parts.files is not None:
-                written = parts.files.write(number, images.time, images, analyses)
+            if parts.recorder is not None and records is not None and self._world.rank == 0:
+                line = parts.recorder.write(records)
+            if parts.files is not None and fields is not None:
+                written = parts.files.write(fields)
         everyone = self._world.gather(written)
         if parts.recorder is not None and everyone is not None:
             parts.recorder.add_files(file for of_rank in everyone for file in of_rank)
@@ -225,7 +234,7 @@ class Campaign:
         peak_mb = round(peak_bytes() / 1e6, 1)
         usage = self._world.all_gather((self._world.bytes_sent, peak_mb))
         with together(self._world, f"recording cycle {number}"):
-            if self.parts.recorder is not None:
+            if self.parts.recorder is not None and self._world.rank == 0:
                 self.parts.recorder.record_seconds(number, seconds, [u[0] for u in usage], [u[1] for u in usage])
                 self._write_status("running")
                 for step, used in seconds.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,16 @@ def write_layers(
     domain: Domain,
     run: str,
     time: datetime,
-    state: FloatArray,
-    truth: FloatArray | None,
+    layers: Mapping[str, Mapping[str, FloatArray]],
     provenance: Provenance,
 ) -> list[Path]:
-    """Write one file per scored layer: the run's state, and the truth of a twin. Local: rank 0.
+    """Write one file per scored layer: the run's state, and the truth of a twin. Local: a root.
 
     Parameters
     ----------
     depths_m : the scored layers.
-    state : cell means as in ``CycleImages``, after the analysis, if there was one; written as ``forecast``.
-    truth : cell means of the nature run; None without one.
+    layers : by layer and name, ``forecast`` of the run after the analysis, if there was one, and ``truth`` of the
+        nature run, if there is one; m3 m-3, (n_cells,).
 
     Returns
     -------
@@ -47,8 +46,7 @@ def write_layers(
     StorageError : a file cannot be written.
     """
     written = []
-    for i, (layer, depth) in enumerate(zip(domain.depth_names, depths_m, strict=True)):
-        fields = {"forecast": state} | ({} if truth is None else {"truth": truth})
+    for layer, depth in zip(domain.depth_names, depths_m, strict=True):
         folder = layer_folder(images, layer)
         with storage_errors(folder, "making the folder"):
             folder.mkdir(exist_ok=True)
@@ -57,7 +55,7 @@ def write_layers(
             run,
             domain.grid,
             time,
-            {name: (domain.cells.to_image(domain.columns.depth(rows, i)), {}) for name, rows in fields.items()},
+            {name: (domain.cells.to_image(values), {}) for name, values in layers[layer].items()},
             provenance,
             depth_m=depth,
             is_land=domain.is_land,
@@ -84,14 +82,16 @@ def profile_records(
     time: datetime,
     domain: Domain,
     cells: list[int],
-    states: Iterable[tuple[str, FloatArray | None]],
-) -> Iterator[dict[str, Any]]:
-    """Lines of profiles.jsonl.
+    owned: slice,
+    states: Iterable[tuple[str, FloatArray]],
+) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+    """Lines of profiles.jsonl for the places in a root's own cells, each with the numbers of instance and place.
 
     Parameters
     ----------
     cells : from ``profile_cells``.
-    states : instances with their cell means, after the analysis, if there was one.
+    owned : the root's own cells.
+    states : instances with their cell means in these cells, after the analysis, if there was one.
 
     Yields
     ------
@@ -99,17 +99,20 @@ def profile_records(
     degrees), water (m3 m-3, of every soil layer from the top down).
     """
     n_lon = domain.grid.shape[1]
-    for run, rows in states:
-        if rows is None:
-            continue
+    for of_instance, (run, rows) in enumerate(states):
         for number, cell in enumerate(cells):
+            if not owned.start <= cell < owned.stop:
+                continue
             row, column = divmod(int(domain.cells.cell[cell]), n_lon)
-            yield {
-                "cycle": cycle,
-                "time": time.isoformat(),
-                "run": run,
-                "place": number,
-                "lat": float(domain.grid.lat[row]),
-                "lon": float(domain.grid.lon[column]),
-                "water": [float(value) for value in domain.columns.soil(rows)[cell]],
-            }
+            yield (
+                (of_instance, number),
+                {
+                    "cycle": cycle,
+                    "time": time.isoformat(),
+                    "run": run,
+                    "place": number,
+                    "lat": float(domain.grid.lat[row]),
+                    "lon": float(domain.grid.lon[column]),
+                    "water": [float(value) for value in domain.columns.soil(rows)[cell - owned.start]],
+                },
+            )

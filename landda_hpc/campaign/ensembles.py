@@ -49,7 +49,7 @@ class EnsembleUpdate(Update):
         domain, members = self.domain, rows.members
         layers = np.stack([domain.columns.soil(member) for member in members.rows])
         pair = EnsemblePair(
-            mean=image_pair(domain, domain.columns.observed(rows.mean), observation, time, referee, stations),
+            mean=image_pair(domain, rows.observed, observation, time, referee, stations),
             cell=domain.cells.cell,
             observed=members.observed,
             owned=members.owned,

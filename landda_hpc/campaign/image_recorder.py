@@ -1,27 +1,67 @@
-"""Files of images and observations after each cycle; the roots, which all hold the images, share the writing."""
+"""Files of images and observations after each cycle; the roots share the writing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.depths import write_layers
-from landda_hpc.campaign.recorder import CycleImages, RecordSettings
+from landda_hpc.campaign.recorder import RecordSettings
+from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import Run
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.instance import NATURE
 from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import REGIONS, Provenance, layer_innovation_name, member_image_name, write_image
 from landda_hpc.storage.record_inventory import FileMark, WrittenFile
+
+
+@dataclass(frozen=True, eq=False)
+class RunFields:
+    """Fields of a run in all cells, on the root that writes them.
+
+    Attributes
+    ----------
+    run : its name.
+    by_name : fields besides the observed depth, (n_cells,): see ``ImageRecorder._wanted``.
+    """
+
+    run: str
+    by_name: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class CycleFields:
+    """What a root needs for its part of the files of a cycle.
+
+    Attributes
+    ----------
+    cycle, time : number and end of the cycle.
+    images, analyses : of the cycle.
+    feedback : this root writes the observations.
+    runs : runs whose images this root writes.
+    """
+
+    cycle: int
+    time: datetime
+    images: CycleImages
+    analyses: Mapping[str, Analysis]
+    feedback: bool
+    runs: tuple[RunFields, ...]
+
+
+_SPREAD: Final = "spread"
 
 
 class ImageRecorder:
@@ -30,58 +70,97 @@ class ImageRecorder:
     Parameters
     ----------
     settings, domain, folder : of the campaign.
-    root, n_roots : number of this rank in the root group, and their number.
+    traffic : communication of the roots.
     """
 
-    def __init__(
-        self, settings: RecordSettings, domain: Domain, folder: CampaignFolder, root: int = 0, n_roots: int = 1
-    ) -> None:
-        self._settings, self._domain, self._folder = settings, domain, folder
+    def __init__(self, settings: RecordSettings, domain: Domain, folder: CampaignFolder, traffic: RootTraffic) -> None:
+        self._settings, self._domain, self._folder, self._traffic = settings, domain, folder, traffic
         self._output, self._runs, self._columns = settings.output, settings.runs, domain.columns
-        self._root, self._n_roots = root, n_roots
+        assert traffic.root_group is not None, "only roots write files"
+        self._root = traffic.root_group.rank
         self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
-    def write(
-        self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]
-    ) -> list[WrittenFile]:
-        """Write the files that fall to this root, and return them for the inventory. Local: roots.
+    def gather(self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> CycleFields:
+        """Gather the fields of each run's files on the root that writes them. Collective over the roots.
 
-        Every root has the same arguments. The last roots come first, because the first one scores at the same time.
+        The files go round the roots. The last ones come first, because the first one writes the records.
+        """
+        tasks: list[str | None] = []
+        if self._settings.observations.feedback and images.observation is not None:
+            tasks.append(None)
+        if self._settings.writes_images(cycle, time):
+            tasks += [run.name for run in self._runs]
+        has_feedback, mine = False, []
+        for number, run in enumerate(tasks):
+            writer = (self._traffic.n_roots - 1 - number) % self._traffic.n_roots
+            if run is None:
+                has_feedback = writer == self._root
+                continue
+            wanted = self._wanted(run, images, analyses)
+            whole = self._traffic.to_root(np.stack(list(wanted.values()), axis=1), writer) if wanted else None
+            if writer == self._root:
+                by_name = {} if whole is None else dict(zip(wanted, np.ascontiguousarray(whole.T), strict=True))
+                mine.append(RunFields(run, by_name))
+        return CycleFields(cycle, time, images, analyses, has_feedback, tuple(mine))
+
+    def write(self, fields: CycleFields) -> list[WrittenFile]:
+        """Write the files of this root, and return them for the inventory. Local: roots.
 
         Raises
         ------
         StorageError : a file cannot be written, or read back.
         """
-        tasks: list[Callable[[], list[Path]]] = []
-        if self._settings.observations.feedback and images.observation is not None:
-            tasks.append(partial(self._write_feedback, images.observation, images))
-        if self._settings.writes_images(cycle, time):
-            tasks += [partial(self._write_images, run.name, time, images, analyses) for run in self._runs]
-        mine = tasks[self._n_roots - 1 - self._root :: self._n_roots]
-        return [(path, FileMark.of(path, cycle)) for task in mine for path in task()]
+        written: list[Path] = []
+        if fields.feedback and fields.images.observation is not None:
+            written += self._write_feedback(fields.images.observation, fields.images)
+        for run in fields.runs:
+            written += self._write_images(run, fields.time, fields.images, fields.analyses)
+        return [(path, FileMark.of(path, fields.cycle)) for path in written]
+
+    def _wanted(self, run: str, images: CycleImages, analyses: Mapping[str, Analysis]) -> dict[str, FloatArray]:
+        """Fields of a run's files besides the observed depth of all runs, in the root's own cells, by name."""
+        columns = self._columns
+        found: dict[str, FloatArray] = {}
+        background, latest = images.background[run], images.latest(run)
+        if background is None or latest is None:
+            return {}
+        if "innovation_layers" in self._output.fields and images.observation is not None:
+            soil = columns.soil(background.mean)
+            found |= {layer_innovation_name(k + 1): soil[:, k] for k in range(N_UPPER)}
+        if background.members is not None and run not in analyses and _SPREAD in self._output.fields:
+            found[_SPREAD] = columns.observed(background.members.spread)
+        if self._output.layers:
+            for i, layer in enumerate(self._domain.depth_names):
+                found[f"forecast {layer}"] = columns.depth(latest.mean, i)
+                if images.truth is not None:
+                    found[f"truth {layer}"] = columns.depth(images.truth.mean, i)
+        return found
 
     def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> list[Path]:
         """Write every observation of the time, with the values of the runs; return the file."""
         cells, runs = self._domain.cells, [run.name for run in self._runs]
-        rows = {name: images.background[name] for name in runs}
+        before = {name: images.background[name] for name in runs}
         after = {name: images.analysis.get(name) for name in runs}
         feedback = collect(
             observation,
             self._domain.grid,
-            {name: cells.to_image(self._columns.observed(image)) for name, image in rows.items() if image is not None},
-            {name: cells.to_image(self._columns.observed(image)) for name, image in after.items() if image is not None},
+            {name: cells.to_image(rows.observed) for name, rows in before.items() if rows is not None},
+            {name: cells.to_image(rows.observed) for name, rows in after.items() if rows is not None},
         )
         path = self._folder.feedback / feedback_name(observation.time)
         write_feedback(path, feedback, {"campaign": self._settings.campaign})
         return [path]
 
-    def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> list[Path]:
+    def _write_images(
+        self, gathered: RunFields, time: datetime, images: CycleImages, analyses: Mapping[str, Analysis]
+    ) -> list[Path]:
         """Write the requested images of a run; return the files."""
         written: list[Path] = []
+        run, by_name = gathered.run, gathered.by_name
         wanted = set(self._output.fields)
         # Every file of a run has the same variables; variables that do not exist at this time are missing everywhere.
         fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
-        background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get(NATURE)
+        background, analysis, truth = images.background[run], images.analysis.get(run), images.truth
         if background is not None:
             is_analysed = run in analyses
             if is_analysed and "background" in wanted:
@@ -96,9 +175,11 @@ class ImageRecorder:
             regions = analyses[run].regions if is_analysed else None
             if regions is not None and "increment" in wanted:
                 fields[REGIONS] = np.where(self._domain.is_soil, regions, np.nan)
-            spread = analyses[run].spread if is_analysed else self._free_spread(run, images)
-            if spread is not None and "spread" in wanted:
-                fields["spread"] = spread
+            # Of an ensemble without an analysis at this time the spread is gathered.
+            free = self._domain.cells.to_image(by_name[_SPREAD]) if _SPREAD in by_name else None
+            spread = analyses[run].spread if is_analysed else free
+            if spread is not None and _SPREAD in wanted:
+                fields[_SPREAD] = spread
             if images.observation is not None:
                 observed = images.observation.values
                 if "observation" in wanted:
@@ -106,8 +187,8 @@ class ImageRecorder:
                 if "innovation" in wanted:
                     fields["innovation"] = observed - self._image(background)
                 if "innovation_layers" in wanted:
-                    for k, theta in enumerate(self._columns.soil(background).T[:N_UPPER], start=1):
-                        fields[layer_innovation_name(k)] = observed - self._domain.cells.to_image(theta)
+                    for name in (layer_innovation_name(k) for k in range(1, N_UPPER + 1)):
+                        fields[name] = observed - self._domain.cells.to_image(by_name[name])
         if truth is not None and "truth" in wanted:
             fields["truth"] = self._image(truth)
         fields |= self._shown_members(run, images)
@@ -124,17 +205,17 @@ class ImageRecorder:
             )
             written.append(path)
 
-        state = images.latest(run)
-        if self._output.layers and state is not None:
+        if self._output.layers and background is not None:
             provenance = self._provenance(run)
             images_folder, depths_m = self._folder.images, self._settings.verification.depths_m
-            written += write_layers(images_folder, depths_m, self._domain, run, time, state, truth, provenance)
+            layers = {
+                layer: {
+                    name: by_name[f"{name} {layer}"] for name in ("forecast", "truth") if f"{name} {layer}" in by_name
+                }
+                for layer in self._domain.depth_names
+            }
+            written += write_layers(images_folder, depths_m, self._domain, run, time, layers, provenance)
         return written
-
-    def _free_spread(self, run: str, images: CycleImages) -> FloatArray | None:
-        """Spread of an ensemble without an analysis at this time; None for a run with one state."""
-        members = images.members.get(("background", run))
-        return None if members is None else self._image(members.spread)
 
     def _names_of_images(self, run: Run) -> tuple[str, ...]:
         """Variables of the run's image files, in their order."""
@@ -152,16 +233,17 @@ class ImageRecorder:
 
     def _shown_members(self, run: str, images: CycleImages) -> dict[str, FloatArray]:
         """Images of the chosen members of an ensemble, from which their forecasts continue."""
-        members = images.members.get(("analysis", run)) or images.members.get(("background", run))
+        latest = images.latest(run)
+        members = None if latest is None else latest.members
         shown = next((r.ensemble.shown for r in self._runs if r.name == run and r.ensemble), ())
         if members is None:
             return {}
         to_image = self._domain.cells.to_image
         return {member_image_name(m): to_image(members.observed[m - 1]) for m in shown}
 
-    def _image(self, rows: FloatArray) -> FloatArray:
+    def _image(self, rows: RunRows) -> FloatArray:
         """The observed depth as an image."""
-        return self._domain.cells.to_image(self._columns.observed(rows))
+        return self._domain.cells.to_image(rows.observed)
 
     def _provenance(self, run: str) -> Provenance:
         return Provenance(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -133,13 +133,13 @@ class ImageAnalysis(Protocol):
 
     def __call__(
         self,
-        rows: FloatArray,
+        rows: RunRows,
         observation: ImageObservation,
         time: datetime,
         referee: ImageObservation | None = None,
         stations: ImageObservation | None = None,
     ) -> Analysis:
-        """Analyse cell means, (n_cells, n_columns). Collective over the root group."""
+        """Analyse cell means. Collective over the root group."""
         ...
 
 
@@ -152,36 +152,44 @@ class AnalysisOfObservedDepth:
 
     def __call__(
         self,
-        rows: FloatArray,
+        rows: RunRows,
         observation: ImageObservation,
         time: datetime,
         referee: ImageObservation | None = None,
         stations: ImageObservation | None = None,
     ) -> Analysis:
         """See ``ImageAnalysis``."""
-        background = self.domain.columns.observed(rows)
-        return self.method.analyse(image_pair(self.domain, background, observation, time, referee, stations))
+        return self.method.analyse(image_pair(self.domain, rows.observed, observation, time, referee, stations))
 
 
 @dataclass(frozen=True, eq=False)
 class AnalysisOfUpperLayers:
-    """One analysis for each of the uppermost soil layers; an ``ImageAnalysis``."""
+    """One analysis for each of the uppermost soil layers; an ``ImageAnalysis``.
+
+    Attributes
+    ----------
+    method, domain : of the run, and of the campaign.
+    n_layers : number of layers.
+    share : gives every root the rows of all cells, (n_cells, n), from those that each root owns.
+    """
 
     method: LayeredMethod
     domain: Domain
     n_layers: int
+    share: Callable[[FloatArray], FloatArray | None]
 
     def __call__(
         self,
-        rows: FloatArray,
+        rows: RunRows,
         observation: ImageObservation,
         time: datetime,
         referee: ImageObservation | None = None,  # noqa: ARG002 - of the observed depth, not of its layers
         stations: ImageObservation | None = None,  # noqa: ARG002
     ) -> Analysis:
         """See ``ImageAnalysis``."""
-        theta = self.domain.columns.soil(rows).T[: self.n_layers]
-        pairs = [image_pair(self.domain, layer, observation, time) for layer in theta]
+        theta = self.share(self.domain.columns.soil(rows.mean)[:, : self.n_layers])
+        assert theta is not None, "the analysis runs on roots"
+        pairs = [image_pair(self.domain, layer, observation, time) for layer in theta.T]
         return analyse_separately(self.method, pairs, self.domain.observed_weights[: self.n_layers])
 
 
@@ -212,7 +220,7 @@ class Distribution(Protocol):
     def distribute(
         self, instances: Sequence[Instance], increments: FloatArray | None, spreading: VerticalSpreading
     ) -> FloatArray | None:
-        """Add the same increments to one state or to all members; the mean water ledger, (n_cells, 5), on roots.
+        """Add the same increments to one state or to all members; the mean water ledger, (n_owned, 5), on roots.
 
         Collective.
 
@@ -224,7 +232,7 @@ class Distribution(Protocol):
         ...
 
     def distribute_members(self, instances: Sequence[Instance], increments: FloatArray | None) -> FloatArray | None:
-        """Add its own increments to every member; the mean water ledger, (n_cells, 5), on roots. Collective.
+        """Add its own increments to every member; the mean water ledger, (n_owned, 5), on roots. Collective.
 
         Parameters
         ----------
@@ -287,7 +295,7 @@ class Update(ABC):
     def distribute(
         self, instances: Sequence[Instance], found: Analysed | None, exchange: Distribution
     ) -> FloatArray | None:
-        """Add the increments to the model; the water ledger, (n_cells, 5), on roots. Collective."""
+        """Add the increments to the model; the water ledger, (n_owned, 5), on roots. Collective."""
 
     def learn_drift(self, analysis: Analysis, observation: ImageObservation, time: datetime) -> None:
         """Update the drift estimate from an analysis, in observed cells. Local: roots."""
@@ -295,16 +303,15 @@ class Update(ABC):
             observed = np.isfinite(self.domain.cells.from_image(observation.values))
             self.drift.learn(time, self.domain.cells.from_image(analysis.increment), observed)
 
-    def report_increment(self, before: FloatArray | None, after: FloatArray | None) -> None:
+    def report_increment(self, before: RunRows | None, after: RunRows | None) -> None:
         """Report the increment that the model received to a method that asks for it. Local: roots.
 
         Parameters
         ----------
-        before, after : cell means of background and analysis, (n_cells, n_columns), m3 m-3; None on other ranks.
+        before, after : cell means of background and analysis; None on other ranks.
         """
         if self.listener is not None and before is not None and after is not None:
-            columns, cells = self.domain.columns, self.domain.cells
-            received = cells.to_image(columns.observed(after) - columns.observed(before), fill=0.0)
+            received = self.domain.cells.to_image(after.observed - before.observed, fill=0.0)
             self.listener.applied(np.where(self.domain.is_soil, received, 0.0))
 
 
@@ -332,7 +339,7 @@ class RunUpdate(Update):
         """See ``Update.analyse``."""
         if self.analysis is None or rows is None or observation is None:
             return None
-        analysis = self.analysis(rows.mean, observation, time, referee, stations)
+        analysis = self.analysis(rows, observation, time, referee, stations)
         self.learn_drift(analysis, observation, time)
         increments = [self.domain.cells.from_image(part.increment) for part in analysis.parts]
         return Analysed(analysis, np.stack(increments, axis=1))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.observation_warnings import plausibility_warnings
-from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.config import Observations, Referee, Stations
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
@@ -94,7 +94,7 @@ class ObservationProcessing:
         observation: ImageObservation,
         is_frozen: BoolArray,
         surface: FloatArray | None,
-        backgrounds: Mapping[str, FloatArray | None],
+        backgrounds: Mapping[str, FloatArray],
     ) -> ImageObservation:
         """Apply bias treatment and checks to an observation.
 
@@ -103,7 +103,7 @@ class ObservationProcessing:
         observation : as the source gives it.
         is_frozen : cells with ice in the observed layers, (n_lat, n_lon).
         surface : of the first run, from ``surface_rows``, (n_cells, 2); None if no check needs it.
-        backgrounds : rows by run, observed depth first, m3 m-3, (n_cells, ...).
+        backgrounds : of the observed depth by run, m3 m-3, (n_cells,).
 
         Returns
         -------
@@ -112,14 +112,13 @@ class ObservationProcessing:
         std = self._errors(observation)
         observation, std = self.bias(observation, std)
         temperature, snow = (None, None) if surface is None else (self._cells.to_image(c) for c in surface.T)
-        judges = [backgrounds[name] for name in self._judges]
-        shown = {name: backgrounds.get(name) for name in self._runs} if self._shows_backgrounds else {}
+        shown = self._runs if self._shows_backgrounds else ()
         checked = self._checks(
             observation,
             std,
             ModelSurface(is_frozen, temperature, snow, self._vegetation),
-            [self._cells.to_image(rows[:, 0]) for rows in judges if rows is not None],
-            {name: self._cells.to_image(rows[:, 0]) for name, rows in shown.items() if rows is not None},
+            [self._cells.to_image(backgrounds[name]) for name in self._judges],
+            {name: self._cells.to_image(backgrounds[name]) for name in shown},
         )
         return checked.with_errors(std)
 
@@ -148,24 +147,28 @@ class ProcessedObservations:
         withheld: BoolArray | None = None,
     ) -> None:
         self.source, self._processing, self._runs, self._withheld = source, processing, runs, withheld
-        self._cells, self._columns = domain.cells, domain.columns
+        self._cells = domain.cells
 
     def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
         """See ``parts.ObservationStep``; DataError as ``PreparedObservations``."""
-        nature = images.background.get("nature")
-        truth = None if nature is None else self._cells.to_image(self._columns.observed(nature))
+        truth = None if images.truth is None else self._cells.to_image(images.truth.observed)
         observation = self.source.at(images.time, truth)
         if observation is None:
             return None
-        processed = self._processing(observation, self._is_frozen(images), surface, images.background)
+        processed = self._processing(observation, self._is_frozen(images), surface, backgrounds_of(images, self._runs))
         return processed if self._withheld is None else processed.reject(self._withheld, Flag.WITHHELD)
 
     def _is_frozen(self, images: CycleImages) -> BoolArray:
         """Cells with frozen soil in some run: one observation serves all runs, (n_lat, n_lon)."""
-        rows = [images.background[name] for name in self._runs]
-        frozen = np.any([self._columns.frozen(of_run) > 0.0 for of_run in rows if of_run is not None], axis=0)
-        is_frozen: BoolArray = self._cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0
+        assert images.frozen is not None, "rank 0 is the first root"
+        is_frozen: BoolArray = self._cells.to_image(images.frozen.astype(np.float64), fill=0.0) > 0.0
         return is_frozen
+
+
+def backgrounds_of(images: CycleImages, runs: Sequence[str]) -> dict[str, FloatArray]:
+    """Backgrounds of the observed depth by run, m3 m-3, (n_cells,). Local: roots."""
+    rows = ((name, images.background[name]) for name in runs)
+    return {name: of_run.observed for name, of_run in rows if of_run is not None}
 
 
 class PreparedObservations:
@@ -213,8 +216,8 @@ class PreparedObservations:
             return None
         if self._withholding is not None:
             observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
-        backgrounds = [rows for name in self._runs if (rows := images.background[name]) is not None]
-        for warning in plausibility_warnings(observation, backgrounds, self._cells):
+        backgrounds = backgrounds_of(images, self._runs)
+        for warning in plausibility_warnings(observation, backgrounds.values(), self._cells):
             logger.warning("%s: %s", time, warning)
         others = self._processed.source.other_layers(time, list(self._layers))
         images.other_layers = {self._layers[depth]: image for depth, image in others.items()}

@@ -25,7 +25,7 @@ def plausibility_warnings(
     Parameters
     ----------
     observation : after quality control.
-    backgrounds : rows of every run; the first column is the observed depth, m3 m-3, (n_cells, ...).
+    backgrounds : of the observed depth of every run, m3 m-3, (n_cells,).
     cells : of the campaign.
     """
     found: list[str] = []
@@ -38,10 +38,10 @@ def plausibility_warnings(
         found.append(f"{observation.source}: {rejected} cells out of range ({summary}); check its units and error_std")
     values = cells.from_image(observation.values)
     means = []
-    for rows in backgrounds:
-        both = np.isfinite(values) & np.isfinite(rows[:, 0])
+    for background in backgrounds:
+        both = np.isfinite(values) & np.isfinite(background)
         if both.any():
-            means.append(float((values[both] - rows[both, 0]).mean()))
+            means.append(float((values[both] - background[both]).mean()))
     if means and min(abs(mean) for mean in means) > MAX_MEAN_INNOVATION:
         found.append(
             f"{observation.source} differs from every run by {min(means, key=abs):+.3f} m3 m-3 on average; check its "

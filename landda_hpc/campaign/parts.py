@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.cycle_images import CycleImages
+from landda_hpc.campaign.image_recorder import CycleFields
 from landda_hpc.campaign.increments import Distribution, Update
-from landda_hpc.campaign.recorder import CycleImages
+from landda_hpc.campaign.recorder import CycleRecords
 from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import CampaignConfig, TimeConfig
 from landda_hpc.constants import FloatArray
@@ -64,11 +66,19 @@ class CellExchange(Distribution, Protocol):
         ...
 
     def score_members(self, images: CycleImages) -> None:
-        """Compute the CRPS of every ensemble against the nature run, if there is one. Collective over the roots."""
+        """Compute the CRPS of every ensemble against the nature run, if there is one. Local: roots."""
+        ...
+
+    def gather_frozen(self, images: CycleImages, runs: Sequence[str]) -> None:
+        """Set the cells with frozen soil in some run, on the first root. Collective over the roots."""
+        ...
+
+    def share_layers(self, images: CycleImages) -> None:
+        """Give each root the product's further layers in its own cells. Collective over the roots."""
         ...
 
     def gather_surface(self, instance: Instance) -> FloatArray | None:
-        """Ground temperature, K, and snow, kg m-2, of an instance, (n_cells, 2), on roots. Collective."""
+        """Ground temperature, K, and snow, kg m-2, of an instance, (n_cells, 2), on the first root. Collective."""
         ...
 
     def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
@@ -91,9 +101,9 @@ class ObservationStep(Protocol):
 
 
 class CycleRecorder(Protocol):
-    """Writes the records of each cycle. Rank 0 only."""
+    """Computes and writes the records of each cycle. Roots only."""
 
-    def record(
+    def compute(
         self,
         cycle: int,
         time: datetime,
@@ -101,27 +111,33 @@ class CycleRecorder(Protocol):
         analyses: dict[str, Analysis],
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
-    ) -> str:
-        """Write the records of a cycle; return one line for the log. Local."""
+    ) -> CycleRecords:
+        """Compute the records of a cycle; they are complete on rank 0. Collective over the roots."""
+        ...
+
+    def write(self, records: CycleRecords) -> str:
+        """Write the records of a cycle; return one line for the log. Local: rank 0."""
         ...
 
     def add_files(self, files: Iterable[WrittenFile]) -> None:
-        """Add the files that the roots wrote in a cycle to the inventory. Local."""
+        """Add the files that the roots wrote in a cycle to the inventory. Local: rank 0."""
         ...
 
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
-        """Write records that differ between machines and layouts. Local."""
+        """Write records that differ between machines and layouts. Local: rank 0."""
         ...
 
 
 class CycleFiles(Protocol):
     """Writes the files of images and observations of each cycle. Roots only."""
 
-    def write(
-        self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]
-    ) -> list[WrittenFile]:
+    def gather(self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> CycleFields:
+        """Gather the fields of each file on the root that writes it. Collective over the roots."""
+        ...
+
+    def write(self, fields: CycleFields) -> list[WrittenFile]:
         """Write this root's part of the files of a cycle, and return them. Local."""
         ...
 
@@ -171,10 +187,10 @@ class CampaignParts:
     updates : analysis method, depth and drift by name of the runs.
     keeper : of checkpoints.
     gathers_surface : a check of the observations needs ground temperature or snow.
-    observations, recorder : on rank 0; None elsewhere.
+    observations : on rank 0; None elsewhere.
     referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
     stations : stations that are assimilated or withheld, on rank 0; None elsewhere and without any.
-    files : of images and observations, on roots; None elsewhere.
+    recorder, files : of records, and of images and observations, on roots; None elsewhere.
     series : soil water over time; None if it is not recorded.
     observer : is called with every background.
     """

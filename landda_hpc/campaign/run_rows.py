@@ -17,11 +17,11 @@ class MemberRows:
 
     Attributes
     ----------
-    spread : standard deviation of the members, (n_cells, n_columns).
-    observed : mean over the observed depth of every member, m3 m-3, (n_members, n_cells).
+    spread : standard deviation of the members in the root's own cells, (n_owned, n_columns).
+    observed : mean over the observed depth of every member in all cells, m3 m-3, (n_members, n_cells).
     owned : land cells whose rows this root has for every member.
     rows : of every member in these cells, (n_members, n_owned, n_columns).
-    crps : of each column against the nature run, (n_cells, n_columns); None without a nature run.
+    crps : of each column against the nature run, (n_owned, n_columns); None without a nature run.
     """
 
     spread: FloatArray
@@ -37,11 +37,14 @@ class RunRows:
 
     Attributes
     ----------
-    mean : of its state, or of the mean of its members, (n_cells, n_columns).
+    mean : of its state, or of the mean of its members, in the root's own cells, (n_owned, n_columns); m3 m-3, NaN
+        without updatable soil.
+    observed : mean over the observed depth in all cells, m3 m-3, (n_cells,).
     members : of the members of its ensemble; None for a run with one state.
     """
 
     mean: FloatArray
+    observed: FloatArray
     members: MemberRows | None = None
 
 

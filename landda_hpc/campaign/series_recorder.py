@@ -97,9 +97,9 @@ class SeriesRecorder:
             # Of an ensemble the mean over the members, added in order.
             collected = [self._traffic.collect(i.index, self._rows(i, rain), layers + n_depths + 2) for i in members]
             owned = [part for part in collected if part is not None]
-            rows = self._traffic.share(ordered_mean(np.stack(owned)) if owned else None)
-            roots = self._traffic.root_group
-            if rows is not None and roots is not None and number % roots.size == roots.rank:
+            mean = ordered_mean(np.stack(owned)) if owned else None
+            rows = self._traffic.to_root(mean, number % self._traffic.n_roots)
+            if rows is not None:
                 values = np.ascontiguousarray(rows.T, dtype=np.float32)
                 mine[name] = SeriesSlice(values[:layers], values[layers : layers + n_depths], values[-2], values[-1])
         written: list[_Written] = []

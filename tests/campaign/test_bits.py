@@ -13,7 +13,7 @@ from tests.campaign.conftest import Landda, assert_same
 
 LAYOUTS = [(2, 2, 2, "auto")]
 MORE = [
-    (3, 2, 3, "auto"),
+    (3, 2, 3, "auto"), (2, 1, 2, "auto"), (3, 3, 2, "auto"), (4, 2, 3, "auto"),
     (2, 1, None, "serial"), (2, 2, 2, "serial"), (2, 1, 1, "auto"), (3, 1, 2, "auto"), (4, 1, None, "auto"),
     (4, 3, 1, "auto"), (7, 2, 4, "auto"),
 ]  # fmt: skip

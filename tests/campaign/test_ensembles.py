@@ -50,9 +50,12 @@ def assert_same(output: Path, whole: Mapping[str, Any], landda: Landda) -> None:
     ("ranks", "groups", "roots"),
     [
         (2, 2, 2),
+        pytest.param(2, 1, 2, marks=pytest.mark.verify),
         pytest.param(3, None, None, marks=pytest.mark.verify),
+        pytest.param(3, 3, 2, marks=pytest.mark.verify),
         pytest.param(3, 3, 1, marks=pytest.mark.verify),
         pytest.param(4, 1, 3, marks=pytest.mark.verify),
+        pytest.param(4, 2, 3, marks=pytest.mark.verify),
     ],
 )
 def test_layouts_change_no_bit(

@@ -133,10 +133,17 @@ class FakeExchange:
     def gather_means(self, instances: Sequence[Instance]) -> RunRows:
         (instance,) = instances
         self.event(f"means {instance.name}")
-        return RunRows(self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index))).copy())
+        rows = self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index))).copy()
+        return RunRows(rows, rows[:, 0])
 
     def score_members(self, images: Any) -> None:
-        assert not images.members
+        assert all(rows.members is None for rows in images.background.values())
+
+    def gather_frozen(self, images: Any, runs: Sequence[str]) -> None:
+        images.frozen = np.zeros(N_CELLS, dtype=bool)
+
+    def share_layers(self, images: Any) -> None:
+        images.product_layers = {}
 
     def gather_surface(self, instance: Instance) -> FloatArray:
         self.event(f"surface {instance.name}")
@@ -189,8 +196,8 @@ class FakeUpdate:
     def distribute(self, instances: Sequence[Instance], found: Analysed, exchange: FakeExchange) -> FloatArray:
         return exchange.distribute(instances, found.increments, self.spreading)
 
-    def report_increment(self, before: FloatArray, after: FloatArray) -> None:
-        self.received.append(after - before)
+    def report_increment(self, before: RunRows, after: RunRows) -> None:
+        self.received.append(after.mean - before.mean)
 
 
 class FakeRecorder:
@@ -198,12 +205,15 @@ class FakeRecorder:
         self.event, self.fault_at, self.fault = event, fault_at, fault
         self.cycles, self.seconds, self.files = [], [], []
 
-    def record(self, cycle: int, time: datetime, *of_cycle: Any) -> str:
-        self.event(f"record {cycle}")
-        if cycle == self.fault_at and self.fault is not None:
+    def compute(self, cycle: int, time: datetime, *of_cycle: Any) -> Any:
+        return SimpleNamespace(cycle=cycle, time=time, **dict(zip(RECORDED, of_cycle, strict=True)))
+
+    def write(self, records: Any) -> str:
+        self.event(f"record {records.cycle}")
+        if records.cycle == self.fault_at and self.fault is not None:
             raise self.fault
-        self.cycles.append(SimpleNamespace(cycle=cycle, time=time, **dict(zip(RECORDED, of_cycle, strict=True))))
-        return f"line {cycle}"
+        self.cycles.append(records)
+        return f"line {records.cycle}"
 
     def add_files(self, files: Iterable[Any]) -> None:
         self.files += files

@@ -13,9 +13,9 @@ import pytest
 
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.campaign.builder import Foundation, build_parts
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.increments import AnalysisOfObservedDepth, AnalysisOfUpperLayers, RunUpdate
 from landda_hpc.campaign.observation_preparation import MEMORY_KEY
-from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import N_SOIL
@@ -151,15 +151,15 @@ def test_observations_are_withheld_and_layers_named(tmp_path: Path) -> None:
     parts = build_parts(base)
     images = CycleImages(START + 6 * HOUR)
     for name in base.config.instance_names:
-        images.background[name] = np.full((len(base.domain.cells), base.domain.columns.size), 0.25)
-        images.background[name][:, -1] = 0.0
+        rows = np.full((len(base.domain.cells), base.domain.columns.size), 0.25)
+        images.background[name] = RunRows(rows, rows[:, 0])
+    images.frozen = np.zeros(len(base.domain.cells), dtype=bool)
     observation = parts.observations(images, None)
     south = np.broadcast_to(base.domain.grid.lat[:, None] <= 40.0, base.domain.grid.shape)
     assert np.array_equal(observation.is_withheld, base.domain.is_soil & south)
     assert observation.n_used > 0 and observation.error_std is not None
     assert set(images.other_layers) == {"10-40 cm", "40-100 cm"}
-    for rows in images.background.values():
-        rows[:, -1] = 0.5
+    images.frozen[:] = True
     frozen = parts.observations(images, None)
     assert frozen.n_used == 0 and frozen.is_frozen.any(), "frozen soil is not observed"
     images.time = LATER + HOUR
@@ -193,7 +193,8 @@ def observation(update: RunUpdate, value: float) -> ImageObservation:
 
 
 def rows_of(update: RunUpdate, value: float) -> RunRows:
-    return RunRows(np.full((len(update.domain.cells), update.domain.columns.size), value))
+    rows = np.full((len(update.domain.cells), update.domain.columns.size), value)
+    return RunRows(rows, rows[:, 0])
 
 
 def test_an_analysis_needs_rows_and_observation(update: RunUpdate) -> None:

@@ -13,15 +13,20 @@ import pytest
 import xarray as xr
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.image_recorder import ImageRecorder
-from landda_hpc.campaign.recorder import CycleImages, Recorder, RecordSettings
+from landda_hpc.campaign.recorder import Recorder, RecordSettings
+from landda_hpc.campaign.run_rows import MemberRows, RunRows, statistics
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.observation.image_observation import Flag, ImageObservation
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.record_inventory import Inventory
-from tests.unit.campaign.fakes import HOUR, START
+from landda_hpc.verification.statistics.ensembles import crps
+from tests.unit.campaign.fakes import HOUR, START, on_ranks
 from tests.unit.campaign.test_increments import RAW
 
 RUNS = [{"method": "control"}, {"method": "pointwise"}]
@@ -29,23 +34,36 @@ T = START + 6 * HOUR
 
 
 class Made:
-    """A recorder of a small campaign, with images of its instances."""
+    """A recorder of a small campaign, with images of its instances, on one root."""
 
-    def __init__(self, path: Path, n_roots: int = 1, **raw: Any) -> None:
-        self.n_roots, self.written = n_roots, []
+    def __init__(self, path: Path, world: Communicator | None = None, domain: Domain | None = None, **raw: Any) -> None:
+        world = world or SerialCommunicator()
         self.config: CampaignConfig = parse_config({**RAW, "runs": RUNS, **raw})
-        self.domain: Domain = make_domain(self.config, 1)
-        self.folder = CampaignFolder.create(path, "name: small\n")
+        self.domain: Domain = domain or make_domain(self.config, world.size)
+        self.folder = CampaignFolder.create(path, "name: small\n") if world.rank == 0 else CampaignFolder(path)
+        world.barrier()  # the folder exists
         self.inventory = Inventory(path)
         self.settings = RecordSettings.of(self.config)
-        self.recorder = Recorder(self.settings, self.domain, self.folder, self.inventory)
+        traffic = RootTraffic(world, self.domain.layout)
+        self.world, self.owned = world, traffic.owned
+        self.recorder = Recorder(self.settings, self.domain, self.folder, self.inventory, traffic)
+        self.files = ImageRecorder(self.settings, self.domain, self.folder, traffic)
+        self.written: list[Any] = []
 
-    def rows(self, value: float, frozen: float = 0.0) -> FloatArray:
+    def rows(self, value: float, frozen: float = 0.0, members: int = 0) -> RunRows:
         """Rows with a pattern about a value, the same in every column; a share of frozen soil."""
         n = len(self.domain.cells)
         rows = np.repeat((value + 0.02 * np.sin(np.arange(n)))[:, None], self.domain.columns.size, axis=1)
         rows[:, -1] = frozen
-        return rows
+        if not members:
+            return RunRows(rows[self.owned], rows[:, 0])
+        every = rows + 0.01 * np.random.default_rng(1).standard_normal((members, n, 1))
+        every[:, :, -1] = frozen
+        mean, spread = np.split(statistics(every), 2, axis=1)
+        here = every[:, self.owned]
+        scored = crps(here, self.rows(0.26).mean)
+        of_members = MemberRows(spread[self.owned], every[:, :, 0], self.owned, here, scored)
+        return RunRows(mean[self.owned], mean[:, 0], of_members)
 
     def observation(self, value: float, time: datetime = T) -> ImageObservation:
         image = np.full(self.domain.grid.shape, value)
@@ -69,13 +87,23 @@ class Made:
         if "pointwise" in images.analysis:
             shape = self.domain.grid.shape
             analyses["pointwise"] = Analysis(np.full(shape, 0.04), diagnostics={"gain_mean": 0.5}, **given)
-            accounts["pointwise"] = np.tile([4.0, 3.0, 0.5, 0.25, 0.25], (len(self.domain.cells), 1))
-        line = self.recorder.record(cycle, images.time, images, analyses, accounts, {})
-        for root in range(self.n_roots):
-            files = ImageRecorder(self.settings, self.domain, self.folder, root, self.n_roots)
-            self.written.append(files.write(cycle, images.time, images, analyses))
-            self.recorder.add_files(self.written[-1])
+            accounts["pointwise"] = self.ledger([4.0, 3.0, 0.5, 0.25, 0.25])
+        line = self.record_lines(cycle, images, analyses, accounts, {})
+        fields, mine = self.files.gather(cycle, images.time, images, analyses), []
+        for root in range(self.world.size):  # one thread at a time: netCDF has no locks
+            if self.world.rank == root:
+                mine = self.files.write(fields)
+            self.world.barrier()
+        self.written = self.world.all_gather(mine)
+        self.recorder.add_files(file for of_root in self.written for file in of_root)
         return line
+
+    def record_lines(self, cycle: int, images: CycleImages, *of_cycle: Any) -> str:
+        records = self.recorder.compute(cycle, images.time, images, *of_cycle)
+        return self.recorder.write(records) if self.world.rank == 0 else ""
+
+    def ledger(self, values: list[float]) -> FloatArray:
+        return np.tile(values, (self.owned.stop - self.owned.start, 1))
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         path = self.folder.path / f"{name}.jsonl"
@@ -109,8 +137,7 @@ def test_scores_of_background_and_analysis_where_there_was_one(made: Any) -> Non
     assert {s["layer"] for s in scores if s["reference"] == "truth"} == {"0-10 cm", "10-40 cm", "40-100 cm"}
     assert {s["layer"] for s in scores if s["reference"] == "assimilated reference"} == {"0-10 cm"}
     assert headline.startswith("SCC/ubRMSE 0-10 cm against truth: control 1.00/0.000, pointwise 1.00/0.000")
-    assert one.recorder.record(9, START + 54 * HOUR, one.images(START + 54 * HOUR, analysed=False, observed=False),
-                               {}, {}, {})  # fmt: skip
+    assert one.record_lines(9, one.images(START + 54 * HOUR, analysed=False, observed=False), {}, {}, {})
     late = [s for s in one.lines("scores") if s["cycle"] == 9]
     assert {s["stage"] for s in late} == {"forecast"} and {s["window"] for s in late} == {"forecast"}
 
@@ -140,7 +167,7 @@ def test_truth_where_nothing_was_observed_is_scored_apart(made: Any) -> None:
 def test_other_layers_of_a_product_are_named_as_not_assimilated(made: Any) -> None:
     one = made(twin=None, observations={"kind": "gldas", "path": "none"}, output={"every_hours": 240})
     images = one.images(analysed=False)
-    images.other_layers = {"10-40 cm": np.full(one.domain.grid.shape, 0.3)}
+    images.product_layers = {"10-40 cm": np.full(len(one.domain.cells), 0.3)}
     assert "against assimilated reference" in one.record(images=images)
     found = {(s["reference"], s["layer"]) for s in one.lines("scores")}
     assert found == {("assimilated reference", "0-10 cm"), ("made up, not assimilated", "10-40 cm")}
@@ -151,10 +178,10 @@ def test_other_layers_of_a_product_are_named_as_not_assimilated(made: Any) -> No
 def test_innovations_water_and_drift(made: Any) -> None:
     one = made(output={"every_hours": 240})
     images = one.images()
-    drift = {"pointwise": np.tile([1.0, 1.0, 0.0, 0.0, 0.0], (len(one.domain.cells), 1))}
+    drift = {"pointwise": one.ledger([1.0, 1.0, 0.0, 0.0, 0.0])}
     analysis = Analysis(np.full(one.domain.grid.shape, 0.04), diagnostics={"gain_mean": 0.5})
-    ledger = {"pointwise": np.tile([4.0, 3.0, 0.5, 0.25, 0.25], (len(one.domain.cells), 1))}
-    one.recorder.record(1, T, images, {"pointwise": analysis}, ledger, drift)
+    ledger = {"pointwise": one.ledger([4.0, 3.0, 0.5, 0.25, 0.25])}
+    one.record_lines(1, images, {"pointwise": analysis}, ledger, drift)
     control, pointwise = one.lines("cycles")
     assert control["residual_mean"] is None and "water" not in control and "drift_water" not in control
     assert control["innovation_mean"] == pytest.approx(0.07, abs=0.002)
@@ -232,16 +259,55 @@ def test_layers_profiles_and_feedback_on_request(made: Any) -> None:
     assert analysed["pointwise"] - analysed["control"] == pytest.approx(0.04), "the state from which the run continues"
 
 
-@pytest.mark.parametrize(("n_roots", "sizes"), [(1, [9]), (2, [4, 5]), (3, [4, 4, 1]), (5, [0, 0, 4, 4, 1])])
-def test_roots_share_the_files_of_a_cycle(made: Any, n_roots: int, sizes: list[int]) -> None:
-    """Feedback and two runs, each with an image and three layers: the first root, which scores, has the fewest."""
-    one = made(
-        n_roots=n_roots, observations={"kind": "twin", "feedback": True}, output={"every_hours": 6, "layers": True}
-    )
-    one.record()
-    assert [len(files) for files in one.written] == sizes
-    found = {path.relative_to(one.folder.path).as_posix() for path in one.folder.path.rglob("*.nc")}
-    assert set(one.inventory.to_plain(T)["files"]) == found and len(found) == 9
+EVERYTHING: dict[str, Any] = {
+    "observations": {"kind": "twin", "feedback": True, "withheld": {"fraction": 0.2}},
+    "verification": {"unobserved": True},
+    "output": {
+        "every_hours": 6,
+        "layers": True,
+        "fields": ["background", "analysis", "innovation_layers", "truth"],
+        "profiles": [[35.0, 100.0], [22.0, 110.0], [58.0, 65.0]],
+    },
+}
+
+
+def on_roots(path: Path, n_roots: int) -> list[Made]:
+    """A cycle recorded by so many roots, with an ensemble."""
+
+    domain = make_domain(parse_config({**RAW, "runs": RUNS, **EVERYTHING, "parallel": {"roots": n_roots}}), n_roots)
+
+    def record(world: Communicator) -> Made:
+        one = Made(path, world, domain, **EVERYTHING)
+        images = one.images()
+        images.background["pointwise"] = one.rows(0.2, members=5)
+        images.analysis["pointwise"] = one.rows(0.24, members=5)
+        south = np.broadcast_to(one.domain.grid.lat[:, None] < 40.0, one.domain.grid.shape)
+        images.observation = images.observation.reject(south, Flag.WITHHELD)
+        images.product_layers = {"10-40 cm": one.rows(0.3).mean[:, 0]}
+        one.record(images=images)
+        return one
+
+    return on_ranks(n_roots, record)
+
+
+@pytest.mark.parametrize(("n_roots", "sizes"), [(2, [4, 5]), (3, [4, 4, 1]), (5, [0, 0, 4, 4, 1])])
+def test_roots_share_the_records_and_files_of_a_cycle(tmp_path: Path, n_roots: int, sizes: list[int]) -> None:
+    """The lines are those of one root. Files: feedback, and two runs, each with an image and three layers."""
+    (alone,), together = on_roots(tmp_path / "alone", 1), on_roots(tmp_path / "together", n_roots)
+    for name in ("scores", "cycles", "ensembles", "profiles"):
+        lines = (alone.folder.path / f"{name}.jsonl").read_bytes()
+        assert lines and lines == (together[0].folder.path / f"{name}.jsonl").read_bytes(), name
+    of_members = [line for line in alone.lines("ensembles") if line["run"] == "pointwise"]
+    assert [line["stage"] for line in of_members] == ["background", "analysis"]
+    assert all(sum(line["rank_histogram"]) > 50 and 1.0 <= line["effective_size"] <= 4.0 for line in of_members)
+    assert [len(files) for files in together[0].written] == sizes
+    found = {path.relative_to(alone.folder.path).as_posix() for path in alone.folder.path.rglob("*.nc")}
+    assert set(together[0].inventory.to_plain(T)["files"]) == found and len(found) == 9
+    for name in found:
+        with xr.open_dataset(alone.folder.path / name) as one, xr.open_dataset(together[0].folder.path / name) as other:
+            xr.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
+    for made in (alone, together[0]):
+        made.folder.unlock()
 
 
 def test_layers_that_are_analysed_one_by_one_are_recorded(made: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -252,8 +318,7 @@ def test_layers_that_are_analysed_one_by_one_are_recorded(made: Any, caplog: pyt
     images.analysis["var3d_point"] = one.rows(0.24)
     part = Analysis(np.zeros(one.domain.grid.shape), diagnostics={"iterations": 7.0})
     whole = Analysis(part.increment, diagnostics={"iterations": 7.0}, layers=(part, part, part))
-    ledger = {"var3d_point": np.zeros((len(one.domain.cells), 5))}
-    one.recorder.record(1, T, images, {"var3d_point": whole}, ledger, {})
+    one.record_lines(1, images, {"var3d_point": whole}, {"var3d_point": one.ledger([0.0] * 5)}, {})
     (line,) = one.lines("cycles")
     assert [layer["layer"] for layer in line["layers"]] == [1, 2, 3]
     assert all(layer["residual_mean"] == pytest.approx(0.03, abs=0.002) for layer in line["layers"])
