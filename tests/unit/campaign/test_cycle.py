@@ -97,7 +97,7 @@ def test_what_is_recorded_when(tmp_path: Path) -> None:
     assert set(first.images.background) == {"nature", "control", "pointwise"} and set(first.images.analysis) == {
         "pointwise"
     }
-    change = first.images.analysis["pointwise"] - first.images.background["pointwise"]
+    change = first.images.analysis["pointwise"].mean - first.images.background["pointwise"].mean
     (received,) = parts.updates["pointwise"].received
     assert np.array_equal(received, change), "the method hears what its model received"
     np.testing.assert_allclose(change[:, 0], 1.0, atol=1e-12)
@@ -154,7 +154,7 @@ def test_a_zero_increment_leaves_the_means_bit_for_bit(tmp_path: Path) -> None:
     update.analyse = lambda *_: nothing
     Campaign(parts).run()
     (cycle,) = recorder.cycles
-    assert cycle.images.analysis["pointwise"].tobytes() == cycle.images.background["pointwise"].tobytes()
+    assert cycle.images.analysis["pointwise"].mean.tobytes() == cycle.images.background["pointwise"].mean.tobytes()
     assert not cycle.accounts["pointwise"].any()
 
 
