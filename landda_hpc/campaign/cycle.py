@@ -56,7 +56,7 @@ class Campaign:
         self.config, self.domain, self.folder = parts.config, parts.domain, parts.folder
         self._world, self._instances, self._schedule = parts.world, parts.instances, parts.schedule
         self._by_run = by_run(parts.instances)
-        self._clock = StepClock()
+        self._clock = StepClock(parts.world.traffic)
         self._saved: str | None = None
 
     # ------------------------------------------------------------------ the loop
@@ -230,16 +230,15 @@ class Campaign:
     def _record_times(self) -> None:
         """Record times, communication, memory and status, which are not part of the result. Collective."""
         number = self.cycle
-        seconds = self._clock.collect(self._world)
-        peak_mb = round(peak_bytes() / 1e6, 1)
-        usage = self._world.all_gather((self._world.bytes_sent, peak_mb))
+        used = self._clock.collect(self._world)
+        peak_mb = self._world.all_gather(round(peak_bytes() / 1e6, 1))
         with together(self._world, f"recording cycle {number}"):
             if self.parts.recorder is not None and self._world.rank == 0:
-                self.parts.recorder.record_seconds(number, seconds, [u[0] for u in usage], [u[1] for u in usage])
+                self.parts.recorder.record_seconds(number, used, peak_mb)
                 self._write_status("running")
-                for step, used in seconds.items():
-                    if used["max"] > 0.0:
-                        step_log.info("%s %s: %.3f s, mean %.3f s", number, step, used["max"], used["mean"])
+                for step, seconds in used["seconds"].items():
+                    if seconds["max"] > 0.0:
+                        step_log.info("%s %s: %.3f s, mean %.3f s", number, step, seconds["max"], seconds["mean"])
 
     def _conclude(self, state: State) -> None:
         """Record the end of the cycles; the campaign is marked as finished before its report begins. Collective."""

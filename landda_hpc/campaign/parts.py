@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.cycle_images import CycleImages
@@ -123,9 +123,7 @@ class CycleRecorder(Protocol):
         """Add the files that the roots wrote in a cycle to the inventory. Local: rank 0."""
         ...
 
-    def record_seconds(
-        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
-    ) -> None:
+    def record_seconds(self, cycle: int, used: dict[str, dict[str, Any]], peak_mb: list[float]) -> None:
         """Write records that differ between machines and layouts. Local: rank 0."""
         ...
 

@@ -217,9 +217,7 @@ class Recorder:
         for file in files:
             self._inventory.add(*file)
 
-    def record_seconds(
-        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
-    ) -> None:
+    def record_seconds(self, cycle: int, used: dict[str, dict[str, Any]], peak_mb: list[float]) -> None:
         """Write records that differ between machines and layouts, separate from the results. Local: rank 0."""
         self._append(
             "seconds",
@@ -227,9 +225,7 @@ class Recorder:
             [
                 {
                     "cycle": cycle,
-                    "seconds": seconds,
-                    "bytes_sent_max": max(bytes_sent),
-                    "bytes_sent_total": sum(bytes_sent),
+                    **used,
                     "peak_memory_mb_max": max(peak_mb),
                     "bytes_kept": self._inventory.n_bytes,
                 }

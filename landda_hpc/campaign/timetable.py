@@ -17,8 +17,8 @@ class Timetable:
     ----------
     seconds : per step, seconds of wall time per simulated day on the slowest rank, on the mean rank, and CPU seconds of
         the mean rank.
-    balance : per step, mean over maximum of the ranks' CPU seconds, 1 is perfect.
-    megabytes_sent : array data that the busiest rank sends per simulated day.
+    balance : per step, mean over maximum of the ranks' CPU seconds outside of communication, 1 is perfect.
+    megabytes_sent : data that the busiest rank of each step sends per simulated day.
     peak_memory_mb : largest memory of a rank.
     days : number of simulated days in the means.
     """
@@ -37,7 +37,9 @@ def timetable(records: Sequence[dict[str, Any]], cycle_hours: int) -> Timetable 
     days = len(records) * cycle_hours / 24.0
 
     def total(step: str, kind: str) -> float:
-        return sum(float(r["seconds"][step][kind]) for r in records)
+        # Records of earlier versions have CPU time alone.
+        earlier = kind.replace("compute", "cpu")
+        return sum(float(s[kind] if kind in s else s[earlier]) for s in (r["seconds"][step] for r in records))
 
     used = [step for step in STEPS if total(step, "max") > 0.0]
     return Timetable(
@@ -45,8 +47,13 @@ def timetable(records: Sequence[dict[str, Any]], cycle_hours: int) -> Timetable 
             step: (total(step, "max") / days, total(step, "mean") / days, total(step, "cpu_mean") / days)
             for step in used
         },
-        balance={step: total(step, "cpu_mean") / max(total(step, "cpu_max"), 1e-9) for step in used},
-        megabytes_sent=(records[-1]["bytes_sent_max"] / 1e6) / (records[-1]["cycle"] * cycle_hours / 24.0),
+        balance={step: total(step, "compute_mean") / max(total(step, "compute_max"), 1e-9) for step in used},
+        megabytes_sent=_bytes_sent(records) / 1e6 / days,
         peak_memory_mb=max(float(r["peak_memory_mb_max"]) for r in records),
         days=days,
     )
+
+
+def _bytes_sent(records: Sequence[dict[str, Any]]) -> float:
+    """Bytes that the busiest rank of each step sent; records of earlier versions have none."""
+    return sum(float(of_step["bytes_max"]) for r in records for of_step in r.get("traffic", {}).values())

@@ -10,6 +10,7 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.parallel.traffic import Traffic
 
 T = TypeVar("T")
 
@@ -29,8 +30,8 @@ class Communicator(Protocol):
         ...
 
     @property
-    def bytes_sent(self) -> int:
-        """Bytes of array data that this process has sent to others."""
+    def traffic(self) -> Traffic:
+        """Communication of this process since its start, in this communicator and all that were split from it."""
         ...
 
     def broadcast(self, value: T | None) -> T:
@@ -82,7 +83,9 @@ class SerialCommunicator:
     rank = 0
     size = 1
     native = None
-    bytes_sent = 0
+
+    def __init__(self) -> None:
+        self.traffic = Traffic()
 
     def broadcast(self, value: T | None) -> T:
         return value  # type: ignore[return-value]  # process 0 always gives a value

@@ -15,6 +15,7 @@ from mpi4py import MPI
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
+from landda_hpc.parallel.traffic import Traffic
 
 T = TypeVar("T")
 
@@ -23,11 +24,17 @@ _LOOK_EVERY_S = 0.01
 
 
 class MpiCommunicator:
-    """``Communicator`` over an mpi4py intracommunicator."""
+    """``Communicator`` over an mpi4py intracommunicator.
 
-    def __init__(self, native: MPI.Intracomm) -> None:
+    Parameters
+    ----------
+    native : the communicator of mpi4py.
+    traffic : counts to continue, of the communicator from which this one was split.
+    """
+
+    def __init__(self, native: MPI.Intracomm, traffic: Traffic | None = None) -> None:
         self._comm = native
-        self._bytes_sent = 0
+        self._traffic = Traffic() if traffic is None else traffic
 
     @property
     def rank(self) -> int:
@@ -42,20 +49,30 @@ class MpiCommunicator:
         return self._comm
 
     @property
-    def bytes_sent(self) -> int:
-        return self._bytes_sent
+    def traffic(self) -> Traffic:
+        return self._traffic
 
     def broadcast(self, value: T | None) -> T:
-        result: T = self._comm.bcast(value, root=0)
+        packed = MPI.pickle.dumps(value) if self.rank == 0 else None
+        self._traffic.gave(len(packed or b""), self.size - 1)
+        with self._traffic.call():
+            packed = self._comm.bcast(packed, root=0)
+        result: T = MPI.pickle.loads(packed)
         return result
 
     def gather(self, value: T) -> list[T] | None:
-        result: list[T] | None = self._comm.gather(value, root=0)
-        return result
+        packed = MPI.pickle.dumps(value)
+        self._traffic.gave(len(packed), 0 if self.rank == 0 else 1)
+        with self._traffic.call():
+            found = self._comm.gather(packed, root=0)
+        return None if found is None else [MPI.pickle.loads(one) for one in found]
 
     def all_gather(self, value: T) -> list[T]:
-        result: list[T] = self._comm.allgather(value)
-        return result
+        packed = MPI.pickle.dumps(value)
+        self._traffic.gave(len(packed), self.size - 1)
+        with self._traffic.call():
+            found = self._comm.allgather(packed)
+        return [MPI.pickle.loads(one) for one in found]
 
     def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
         check_exchange(outgoing, incoming, self.size)
@@ -63,24 +80,31 @@ class MpiCommunicator:
         counts_in = np.array(incoming, dtype=np.int64)
         send = np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in outgoing])
         receive = np.empty(int(counts_in.sum()))
-        self._comm.Alltoallv(
-            [send, (counts_out, _offsets(counts_out)), MPI.DOUBLE],
-            [receive, (counts_in, _offsets(counts_in)), MPI.DOUBLE],
-        )
-        self._bytes_sent += 8 * int(counts_out.sum() - counts_out[self.rank])
+        with self._traffic.call():
+            self._comm.Alltoallv(
+                [send, (counts_out, _offsets(counts_out)), MPI.DOUBLE],
+                [receive, (counts_in, _offsets(counts_in)), MPI.DOUBLE],
+            )
+        counts_out[self.rank] = 0
+        self._traffic.gave(8 * int(counts_out.sum()), 1, int(np.count_nonzero(counts_out)))
         return np.split(receive, np.cumsum(counts_in)[:-1])
 
     def barrier(self) -> None:
-        self._comm.Barrier()
+        with self._traffic.call():
+            self._comm.Barrier()
 
     def wait_asleep(self) -> None:
-        request = self._comm.Ibarrier()
-        while not request.Test():
-            time.sleep(_LOOK_EVERY_S)
+        with self._traffic.call():
+            request = self._comm.Ibarrier()
+            while not request.Test():
+                time.sleep(_LOOK_EVERY_S)
 
     def split(self, colour: int | None) -> MpiCommunicator | None:
-        part = self._comm.Split(MPI.UNDEFINED if colour is None else colour, self.rank)
-        return MpiCommunicator(part) if isinstance(part, MPI.Intracomm) and part != MPI.COMM_NULL else None
+        with self._traffic.call():
+            part = self._comm.Split(MPI.UNDEFINED if colour is None else colour, self.rank)
+        if not isinstance(part, MPI.Intracomm) or part == MPI.COMM_NULL:
+            return None
+        return MpiCommunicator(part, self._traffic)
 
     def abort(self, code: int) -> None:
         self._comm.Abort(code)

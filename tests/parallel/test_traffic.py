@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,24 @@ def test_communicator_contract(world: Communicator) -> None:
     assert (even is None) == (rank % 2 == 1)
     if even is not None:
         assert even.rank == rank // 2
+
+
+@pytest.mark.mpi
+def test_communication_is_counted_also_that_of_parts(world: Communicator) -> None:
+    rank, size = world.rank, world.size
+    begin = replace(world.traffic)
+    world.exchange([np.zeros(3 if r == 0 else 0) for r in range(size)], [3 if rank == 0 else 0] * size)
+    sent = 0 if rank == 0 else 24
+    assert world.traffic.n_bytes - begin.n_bytes == sent
+    assert world.traffic.n_messages - begin.n_messages == int(rank > 0)
+    part = world.split(0 if rank < 2 else None)
+    if part is not None:
+        part.exchange([np.zeros(2)] * part.size, [2] * part.size)
+        sent += 16 * (part.size - 1)
+    assert world.traffic.n_bytes - begin.n_bytes == sent
+    world.all_gather("x")
+    assert (world.traffic.n_bytes > begin.n_bytes + sent) == (size > 1)
+    assert world.traffic.cpu_s >= begin.cpu_s and (world.traffic.n_calls >= begin.n_calls + 3) == (size > 1)
 
 
 def test_serial_twin_keeps_the_contract() -> None:

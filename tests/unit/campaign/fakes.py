@@ -23,6 +23,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.instances.instance import Instance
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
+from landda_hpc.parallel.traffic import Traffic
 
 START = datetime(2022, 6, 2)
 HOUR = timedelta(hours=1)
@@ -49,7 +50,7 @@ class ThreadCommunicator:
 
     def __init__(self, meeting: _Meeting, rank: int) -> None:
         self._meeting, self.rank, self.size = meeting, rank, len(meeting.slots)
-        self.bytes_sent, self._splits = 0, 0
+        self.traffic, self._splits = Traffic(), 0
 
     def all_gather(self, value: Any) -> list[Any]:
         self._meeting.slots[self.rank] = value
@@ -218,9 +219,9 @@ class FakeRecorder:
     def add_files(self, files: Iterable[Any]) -> None:
         self.files += files
 
-    def record_seconds(self, cycle: int, seconds: Any, bytes_sent: list[int], peak_mb: list[float]) -> None:
+    def record_seconds(self, cycle: int, used: Any, peak_mb: list[float]) -> None:
         self.event(f"seconds {cycle}")
-        self.seconds.append((cycle, seconds, bytes_sent, peak_mb))
+        self.seconds.append((cycle, used, peak_mb))
 
 
 RECORDED = ("images", "analyses", "accounts", "drift_accounts")

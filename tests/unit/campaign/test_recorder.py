@@ -327,10 +327,10 @@ def test_layers_that_are_analysed_one_by_one_are_recorded(made: Any, caplog: pyt
 
 def test_seconds_stay_apart_from_results(made: Any) -> None:
     one = made(output={"every_hours": 240})
-    one.recorder.record_seconds(1, {"forecast": {"max": 1.0}}, [10, 30], [100.0, 50.0])
+    used = {"seconds": {"forecast": {"max": 1.0}}, "traffic": {"forecast": {"bytes_max": 30}}}
+    one.recorder.record_seconds(1, used, [100.0, 50.0])
     (line,) = one.lines("seconds")
     assert line == {
-        "cycle": 1, "seconds": {"forecast": {"max": 1.0}}, "bytes_sent_max": 30, "bytes_sent_total": 40,
-        "peak_memory_mb_max": 100.0, "bytes_kept": 0,
+        "cycle": 1, **used, "peak_memory_mb_max": 100.0, "bytes_kept": 0,
     }  # fmt: skip
     assert not one.lines("scores") and not one.lines("cycles")
