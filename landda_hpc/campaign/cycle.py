@@ -56,7 +56,7 @@ class Campaign:
         self.config, self.domain, self.folder = parts.config, parts.domain, parts.folder
         self._world, self._instances, self._schedule = parts.world, parts.instances, parts.schedule
         self._by_run = by_run(parts.instances)
-        self._clock = StepClock(parts.world.traffic)
+        self._clock = StepClock(parts.world)
         self._saved: str | None = None
 
     # ------------------------------------------------------------------ the loop
@@ -230,7 +230,7 @@ class Campaign:
     def _record_times(self) -> None:
         """Record times, communication, memory and status, which are not part of the result. Collective."""
         number = self.cycle
-        used = self._clock.collect(self._world)
+        used = self._clock.collect()
         peak_mb = self._world.all_gather(round(peak_bytes() / 1e6, 1))
         with together(self._world, f"recording cycle {number}"):
             if self.parts.recorder is not None and self._world.rank == 0:

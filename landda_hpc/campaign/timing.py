@@ -15,7 +15,6 @@ import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.parallel.communicator import Communicator
-from landda_hpc.parallel.traffic import Traffic
 from landda_hpc.parallel.watchdog import watched
 from landda_hpc.process_memory import peak_bytes
 
@@ -53,11 +52,11 @@ class StepClock:
 
     Parameters
     ----------
-    traffic : of the communicator of all ranks.
+    world : all ranks.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, world: Communicator) -> None:
+        self._world = world
         self._used = {step: StepUse() for step in STEPS}
 
     @contextmanager
@@ -72,11 +71,11 @@ class StepClock:
                 setattr(used, field.name, getattr(used, field.name) + end - begin)
 
     def _counts(self) -> tuple[float, ...]:
-        cpu, counts = time.process_time(), self._traffic
+        cpu, counts = time.process_time(), self._world.traffic
         sent = counts.n_bytes, counts.n_messages, counts.n_calls
         return (time.perf_counter(), cpu, cpu - counts.cpu_s, *sent)
 
-    def collect(self, world: Communicator) -> dict[str, dict[str, Any]]:
+    def collect(self) -> dict[str, dict[str, Any]]:
         """Records of a cycle since the last call, over all ranks. Collective.
 
         Returns
@@ -87,7 +86,7 @@ class StepClock:
         mine = np.array([astuple(self._used[step]) for step in STEPS])
         rank_log.info("%s", rank_line(self._used, peak_bytes()))
         self._used = {step: StepUse() for step in STEPS}
-        everyone = np.array(world.all_gather(mine))
+        everyone = np.array(self._world.all_gather(mine))
         most, mean = everyone.max(axis=0), everyone.mean(axis=0)
         seconds, traffic = {}, {}
         for i, step in enumerate(STEPS):

@@ -100,7 +100,7 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     if not config.model.runs_here:
         raise TrialError("the model is an external program, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
-    short = _shortened(config.model_dump(mode="json"), config.time)
+    short = _for_trial(config.model_dump(mode="json"), config.time)
     if config.case is not None or cells <= CELLS_AT_ONCE:
         return _measured(short, timeout_s, of_campaign=True)
     coarser = [_coarser(config.grid, cells, share) for share in (0.25, 1.0)]
@@ -139,7 +139,7 @@ def compile_loops(
     ------
     TrialError : the process failed, or it took too long.
     """
-    short = [_shortened(plain, clock) for plain, clock, _ in campaigns]
+    short = [_for_trial(plain, clock) for plain, clock, _ in campaigns]
     for plain, (_, _, grid) in zip(short, campaigns, strict=True):
         cells = 0 if grid is None else grid.n_lat * grid.n_lon
         if grid is not None and cells > _SMALL:
@@ -182,24 +182,31 @@ def _run(plain: Sequence[Mapping[str, Any]], timeout_s: float, *, of_campaign: b
     return found
 
 
-def _shortened(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
-    """Plain configuration of three cycles of the campaign with every kind of file, without spin-up and figures."""
+def shortened(plain: dict[str, Any], clock: TimeConfig, analyses: int, cycles: int) -> dict[str, Any]:
+    """Change a plain configuration to its first cycles, without spin-up and figures, with a checkpoint at the end."""
     plain["time"] |= {
-        "assimilation_end": (clock.start + _ANALYSES * clock.cycle).isoformat(),
-        "end": (clock.start + _CYCLES * clock.cycle).isoformat(),
+        "assimilation_end": (clock.start + analyses * clock.cycle).isoformat(),
+        "end": (clock.start + cycles * clock.cycle).isoformat(),
     }
     if "spinup_days" in plain["model"]:
         plain["model"]["spinup_days"] = 0
-    plain["checkpoint"] |= {"every_hours": _CYCLES * clock.cycle_hours, "keep_every": None}
-    plain["output"] |= {"every_hours": clock.cycle_hours, "times": [], "figures": False, "keep_images": None}
+    plain["checkpoint"] |= {"every_hours": cycles * clock.cycle_hours, "keep_every": None}
+    plain["output"] |= {"times": [], "figures": False, "keep_images": None}
     if plain["output"].get("series") is not None:
         plain["output"]["series"] |= {"keep": None}
     plain["verification"] |= {"discard_days": 0.0}
-    plain["parallel"] |= {"member_groups": 1, "roots": None}
     withheld = plain["observations"].get("withheld")
     if withheld is not None:
         withheld["times"] = []
     return plain
+
+
+def _for_trial(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
+    """Plain configuration of three cycles of the campaign with every kind of file, for one rank."""
+    short = shortened(plain, clock, _ANALYSES, _CYCLES)
+    short["output"] |= {"every_hours": clock.cycle_hours}
+    short["parallel"] |= {"member_groups": 1, "roots": None}
+    return short
 
 
 def main() -> None:

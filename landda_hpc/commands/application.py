@@ -37,6 +37,7 @@ from landda_hpc.commands import (
     resume,
     rewind,
     run,
+    scaling,
     schema,
     score,
     site,
@@ -95,6 +96,7 @@ for module in (
     digest,
     diff,
     schema,
+    scaling,
     warm_up,
 ):
     app.command(name=name_of(module))(module.command)

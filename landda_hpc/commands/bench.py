@@ -158,6 +158,49 @@ def checkpoint(
         console.print(text, highlight=False)
 
 
+@app.command()
+def machine(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Existing folder on the file system to measure; its files stay.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=5, help="Messages of each kind; the results are medians.")] = 200,
+) -> None:
+    """Measure network, memory and file system between ranks, in seconds: mpirun -n 2 landda bench machine DIR.
+
+    Messages go between the first and the last rank: place these on two nodes to measure the network between nodes.
+    """
+    from dataclasses import asdict
+
+    from landda_hpc.io.atomic import write_text
+    from landda_hpc.parallel.mpi import launch
+    from landda_hpc.parallel.network_bench import measure_network
+    from landda_hpc.storage.checkpoint_bench import measure
+
+    world = launch()
+    network = measure_network(world, rounds)
+    files = measure(folder, world, 8000, 2, 3)
+    if world.rank == 0:
+        written = {
+            "write_bytes_per_s": files.n_bytes / files.plain_s,
+            "checkpoint_bytes_per_s": files.n_bytes / files.complete_s,
+        }
+        found = asdict(network) | written
+        for text in (
+            f"message of 8 bytes: {1e6 * network.latency_s:.2f} us; 4 MiB: {network.bytes_per_s / 1e9:.2f} GB/s",
+            f"sum of 8 bytes over {network.ranks} ranks: {1e6 * network.allreduce_s:.2f} us",
+            f"copying in memory: {network.memory_bytes_per_s / 1e9:.2f} GB/s per rank, all at once",
+            f"{files.n_bytes / 1e6:.0f} MB to a file with fsync: {found['write_bytes_per_s'] / 1e6:.0f} MB/s",
+            f"a checkpoint with read-back: {found['checkpoint_bytes_per_s'] / 1e6:.0f} MB/s",
+        ):
+            typer.echo(text)
+        if output is not None:
+            write_text(output, json.dumps(found, indent=1) + "\n", make_folder=True)
+            typer.echo(f"Written: {output}")
+
+
 def _shape(text: str) -> tuple[int, int]:
     rows, separator, columns = text.strip().partition("x")
     if not (separator and rows.isdigit() and columns.isdigit()):

@@ -96,15 +96,8 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
     is_soil = cells.mask()
     if not is_soil.any():
         raise ConfigError(f"the grid ({grid.describe()}) has no cell with soil; choose another region.")
-    layout = make_layout(
-        n_ranks,
-        len(config.instance_names),
-        cells.tiles_per_cell,
-        _member_groups(config.runs, config.parallel),
-        config.parallel.roots,
-        min((n for run in config.runs if (n := run.shared_members) is not None), default=None),
-        _cell_cost(tiles, config.physics),
-    )
+    cost = cell_cost(tiles, config.physics)
+    layout = campaign_layout(n_ranks, config.runs, config.parallel, len(config.instance_names), cells, cost)
     depths = config.verification.depths_m
     return Domain(
         grid=grid,
@@ -120,6 +113,21 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         is_scored=cells.mask(config.verification.min_soil_fraction),
         porosity=cells.to_image(cells.porosity),
         case=case,
+    )
+
+
+def campaign_layout(
+    n_ranks: int, runs: Sequence[Run], parallel: ParallelConfig, n_instances: int, cells: LandCells, cost: IntArray
+) -> Layout:
+    """Process layout of a campaign, from the ``cell_cost`` of its land cells. Local."""
+    return make_layout(
+        n_ranks,
+        n_instances,
+        cells.tiles_per_cell,
+        _member_groups(runs, parallel),
+        parallel.roots,
+        min((n for run in runs if (n := run.shared_members) is not None), default=None),
+        cost,
     )
 
 
@@ -139,7 +147,7 @@ _LOWEST_COST = 1
 per step for soil, 0.05 us for ice and lakes; land_surface tenths of 1 us."""
 
 
-def _cell_cost(tiles: Tiles, physics: str) -> IntArray:
+def cell_cost(tiles: Tiles, physics: str) -> IntArray:
     """Relative cost of each land cell, int64, (n_cells,)."""
     cost = np.full(len(tiles), _LOWEST_COST, dtype=np.int64)
     for patchtype, value in _COST[physics].items():

@@ -11,7 +11,6 @@ from landda_hpc.campaign.timetable import timetable
 from landda_hpc.campaign.timing import STEPS, StepClock, StepUse, rank_line, read_rank_log
 from landda_hpc.errors import DataError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
-from landda_hpc.parallel.traffic import Traffic
 from tests.unit.campaign.fakes import on_ranks
 
 
@@ -42,11 +41,11 @@ def test_no_records_no_timetable() -> None:
 
 def test_the_clock_of_several_ranks_has_maxima_and_means() -> None:
     def work(world: Communicator) -> dict[str, dict[str, Any]]:
-        clock = StepClock(world.traffic)
+        clock = StepClock(world)
         with clock("analyse"):
             sum(range(10**5 * (1 + world.rank)))
-        first = clock.collect(world)
-        again = clock.collect(world)
+        first = clock.collect()
+        again = clock.collect()
         assert all(value == 0.0 for kind in again.values() for step in kind.values() for value in step.values())
         return first
 
@@ -57,12 +56,12 @@ def test_the_clock_of_several_ranks_has_maxima_and_means() -> None:
 
 
 def test_computing_excludes_communication() -> None:
-    traffic = Traffic()
-    clock = StepClock(traffic)
-    with clock("analyse"), traffic.call():
+    world = SerialCommunicator()
+    clock = StepClock(world)
+    with clock("analyse"), world.traffic.call():
         sum(range(10**6))
-        traffic.gave(80, 3, n_messages=2)
-    found = clock.collect(SerialCommunicator())
+        world.traffic.gave(80, 3, n_messages=2)
+    found = clock.collect()
     seconds = found["seconds"]["analyse"]
     assert seconds["compute_max"] < 0.1 * seconds["cpu_max"]
     assert found["traffic"]["analyse"] == {
@@ -82,10 +81,10 @@ def test_a_log_of_a_rank_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_step_that_fails_is_counted_too() -> None:
     def work(world: Communicator) -> float:
-        clock = StepClock(world.traffic)
+        clock = StepClock(world)
         with pytest.raises(ValueError, match="failed"), clock("observe"):
             sum(range(10**5))
             raise ValueError("failed")
-        return clock.collect(world)["seconds"]["observe"]["max"]
+        return clock.collect()["seconds"]["observe"]["max"]
 
     assert on_ranks(1, work)[0] > 0.0
