@@ -140,11 +140,13 @@ def _member_groups(runs: Sequence[Run], parallel: ParallelConfig) -> int | None:
 
 _COST = {
     "soil_water": {PatchType.SOIL: 10, PatchType.WETLAND: 3},
-    "land_surface": {PatchType.SOIL: 30, PatchType.WETLAND: 17, PatchType.GLACIER: 16, PatchType.LAKE: 16},
+    "land_surface": {PatchType.SOIL: 30, PatchType.WETLAND: 36, PatchType.GLACIER: 16, PatchType.LAKE: 16},
 }
 _LOWEST_COST = 1
 """Relative cost of a tile's forecast by physics and patch type, measured (``landda bench column``): soil_water 0.63 us
-per step for soil, 0.05 us for ice and lakes; land_surface tenths of 1 us."""
+per step for soil, 0.05 us for ice and lakes; land_surface tenths of 1 us. Wetlands with physics land_surface: from the
+CPU times of the ranks of a campaign (docs/scaling.md), because most of them lie where steps of the northern summer are
+long."""
 
 
 def cell_cost(tiles: Tiles, physics: str) -> IntArray:

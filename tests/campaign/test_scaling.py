@@ -12,11 +12,12 @@ from tests.campaign.conftest import Landda
 FEW = ("--cycles", "3", "--grids", "32x64,64x128", "--plan", "64x128,10,100", "--nodes", "2", "--cores-per-node", "8")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_study_on_one_two_and_three_ranks(landda: Landda) -> None:
-    if landda.command(2)[0].endswith("python"):
-        pytest.skip("needs mpirun")
+    landda.command(2)  # skips the test where there is no mpirun
     file = landda.write()
-    done = landda(1, "scaling", file, "--ranks", "1,2,3", *FEW, "-o", "out", timeout=280)
+    done = landda.here("scaling", file, "--ranks", "1,2,3", *FEW, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     for said in ("3 ranks (held back)", "imbalance of the forecast", "Use ", "First bottleneck", "1/P"):
         assert said in done.stdout, done.stdout
@@ -35,11 +36,11 @@ def test_a_study_on_one_two_and_three_ranks(landda: Landda) -> None:
     assert len(digests) == 1, "the same bits on every number of ranks"
 
     before = {path: path.stat().st_mtime_ns for path in out.glob("ranks_*/seconds.jsonl")}
-    again = landda(1, "scaling", file, "--ranks", "1,2,3", *FEW, "-o", "out", timeout=120)
+    again = landda.here("scaling", file, "--ranks", "1,2,3", *FEW, "-o", "out")
     assert again.returncode == 0, again.stdout + again.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before, "finished runs stay"
 
-    other = landda(1, "scaling", file, "--ranks", "1", *FEW, "-o", "out", "--set", "seed=8", timeout=120)
+    other = landda.here("scaling", file, "--ranks", "1", *FEW, "-o", "out", "--set", "seed=8")
     assert other.returncode == 2 and "another configuration" in other.stdout + other.stderr
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from landda_hpc.studies.scaling.model import Prediction
     from landda_hpc.studies.scaling.results import Comparison
 
-_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#555555", "#000000")
+_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#777777", "#BBBBBB")
 _FAINT: Final = "#999999"
 
 
@@ -97,8 +97,9 @@ def draw_cycle(curve: Sequence[Prediction], path: Path) -> None:
     parts |= {"network": np.array([p.network for p in curve]), "files": np.array([p.files for p in curve])}
     total = np.sum(list(parts.values()), axis=0)
     for colour, (name, values) in zip(_COLOURS, parts.items(), strict=True):
-        seconds.plot(ranks, values, color=colour, lw=1.0, label=name)
-    seconds.plot(ranks, total, color="#000000", lw=1.6, label="cycle")
+        is_used = values > 0.0
+        seconds.plot(np.array(ranks)[is_used], values[is_used], color=colour, lw=1.0, label=name)
+    seconds.plot(ranks, total, color="#000000", lw=1.6, ls="--", label="cycle")
     shares.stackplot(
         ranks, [100 * values / total for values in parts.values()], colors=_COLOURS, labels=list(parts), lw=0.0
     )
@@ -131,6 +132,16 @@ def _axis(ax: Axes, title: str, label: str, *, legend: bool = True) -> None:
     panel_title(ax, title)
     ax.set_xscale("log")
     ax.set_yscale("log")
+    low, high = ax.get_xlim()
+    ticks = [t for t in (1, 2, 4, 8, 16, 32, 64, 256, 1024, 4096) if low <= t <= high]
+    if high > 500:
+        ticks = [t for t in (1, 10, 100, 1000, 10000) if low <= t <= high]
+    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ax.minorticks_off()
+    bottom, top = ax.get_ylim()
+    if top / max(bottom, 1e-12) < 50.0:
+        plain = [m * 10.0**e for e in range(-5, 6) for m in (1, 2, 5) if bottom <= m * 10.0**e <= top]
+        ax.set_yticks(plain, [f"{t:g}" for t in plain])
     ax.set_xlabel("ranks", fontsize=FONT)
     ax.set_ylabel(label, fontsize=FONT)
     if legend:

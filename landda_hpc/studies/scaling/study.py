@@ -16,6 +16,7 @@ from landda_hpc.io.markdown import table_lines
 from landda_hpc.studies.scaling import figures
 from landda_hpc.studies.scaling.layouts import LayoutNumbers, Layouts
 from landda_hpc.studies.scaling.model import Machine, Model, Prediction, fit, held_back, predict
+from landda_hpc.studies.scaling.rank_cost import cost_per_rank
 from landda_hpc.studies.scaling.results import (
     BAR_RANKS,
     Bar,
@@ -126,7 +127,7 @@ def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) 
     used = [sample for sample in samples if sample[1].ranks not in held]
     if not used:
         raise ConfigError("every number of ranks is held back; leave at least one for the fit.")
-    model = fit(used, Machine.of(constants))
+    model = fit(used, Machine.of(constants), cost_per_rank())
     compared = [
         Comparison(measured, predict(model, units, own[measured.ranks].pixels), measured.ranks in held)
         for units, measured in samples
@@ -226,8 +227,8 @@ def page(study: Study) -> list[str]:
     lines += ["## Bars", "", *(f"- {bar.describe()}" for bar in study.bars), ""]
     if study.recommendation is not None:
         lines += ["## Recommendation", "", study.recommendation.describe(), ""]
-    for one in study.plans:
-        lines += ["## Plan", "", *one.describe(), ""]
+    for planned in study.plans:
+        lines += ["## Plan", "", *(line for text in planned.describe() for line in (text, ""))]
     return lines
 
 

@@ -14,10 +14,12 @@ from landda_hpc.campaign.timing import STEPS
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.studies.scaling.layout_units import Size, Units, count
 from landda_hpc.studies.scaling.model import STEP_UNITS, Machine, Model, fit, fit_costs, held_back, predict
+from landda_hpc.studies.scaling.rank_cost import cost_per_rank
 from landda_hpc.studies.scaling.runs import Measured
 
 MACHINE = Machine(latency_s=2e-6, bytes_per_s=5e9, write_bytes_per_s=1e8)
 PIXELS = 4096
+PER_RANK = 2e-6
 
 
 def layout(ranks: int, n_instances: int = 4) -> tuple[Layout, np.ndarray]:
@@ -33,11 +35,11 @@ def units(ranks: int) -> Units:
 def true_model(scale: float = 1.0) -> Model:
     steps = {
         "forecast": {"tiles": 3e-6, "weather": 2e-8},
-        "aggregate": {"cells": 4e-7, "root": 1e-8, "calls": 1e-4, "ranks": 2e-6},
+        "aggregate": {"cells": 4e-7, "root": 1e-8, "calls": 1e-4, "ranks": PER_RANK},
         "observe": {"first": 1e-7, "root": 3e-8},
         "analyse": {"members": 5e-8, "root": 2e-8},
-        "distribute": {"cells": 9e-7, "calls": 3e-5},
-        "checkpoint": {"state": 2e-6, "calls": 1e-3},
+        "distribute": {"cells": 9e-7, "calls": 3e-5, "ranks": 2 * PER_RANK},
+        "checkpoint": {"state": 2e-6, "first": 1e-7, "calls": 1e-3},
         "diagnostics": {"files": 6e-8, "first": 8e-8},
     }
     return Model(
@@ -90,7 +92,7 @@ def test_the_fit_finds_known_costs(costs: list[float], seed: int) -> None:
 @given(scale=st.floats(1e-3, 1e3))
 def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
     model = true_model(scale)
-    found = fit([(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE)
+    found = fit([(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE, scale * PER_RANK)
     for n in (8, 32, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
         assert said.compute == pytest.approx(true.compute, rel=1e-4)
@@ -103,7 +105,7 @@ def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
 
 def test_noise_of_two_percent_leaves_errors_of_few_percent() -> None:
     model = true_model()
-    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE)
+    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE, PER_RANK)
     for n in (8, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
         assert said.compute == pytest.approx(true.compute, rel=0.1)
@@ -115,7 +117,7 @@ def test_serial_pieces_are_named_and_grow_in_share() -> None:
     assert many.serial_share > few.serial_share
     name, share = many.largest_serial()
     step, unit = name.split(": ")
-    assert step in STEPS and unit in STEP_UNITS[step] and 0.0 < share <= many.serial_share < 1.0
+    assert step in STEPS and unit in (*STEP_UNITS[step], "ranks") and 0.0 < share <= many.serial_share < 1.0
     parallel = replace(true_model(), steps={step: {"tiles": 1e-6} for step in STEPS})
     assert predict(parallel, units(4), PIXELS).serial_share == 0.0
 
@@ -156,3 +158,7 @@ def test_latency_and_bandwidth_enter_the_time() -> None:
     calls = 12.0 * 4 * math.ceil(math.log2(8))
     assert late.network == pytest.approx(1e-3 * (late.messages_max + calls) + late.bytes_max / 1e6)
     assert late.seconds > fast.seconds and late.compute == fast.compute
+
+
+def test_an_exchange_costs_time_per_rank() -> None:
+    assert 0.0 < cost_per_rank() < 1e-3
