@@ -23,8 +23,8 @@ def command(
         typer.Option(
             "--hold-back",
             metavar="N1,N2,...",
-            help="Numbers of ranks that the fit does not use and the model predicts; default: the largest, and one in "
-            "the middle of four or more.",
+            help="Numbers of ranks that the fit does not use and the model predicts; default: the largest of three, "
+            "the third of four, the middle one and the largest of more.",
         ),
     ] = "",
     weak: Annotated[
@@ -90,7 +90,7 @@ def command(
     """
     from landda_hpc.commands.console.logs import configure
     from landda_hpc.studies.scaling.runs import Launcher
-    from landda_hpc.studies.scaling.study import Request, run_study, write_study
+    from landda_hpc.studies.scaling.study import Request, percent, run_study, write_study
 
     configure(0, 1)
     numbers = _numbers("--ranks", ranks)
@@ -115,8 +115,7 @@ def command(
         errors, held_mark = one.errors(), " (held back)" if one.is_held_back else ""
         typer.echo(
             f"{one.measured.ranks} ranks{held_mark}: {one.compute:.4f} CPU s per cycle on the busiest rank, model "
-            f"{100 * errors['compute']:+.1f} %; {one.bytes_max / 1e6:.2f} MB sent, model "
-            f"{100 * errors['bytes_max']:+.1f} %"
+            f"{percent(errors['compute'])}; {one.bytes_max / 1e6:.2f} MB sent, model {percent(errors['bytes_max'])}"
         )
     for bar in study.bars:
         typer.echo(bar.describe())

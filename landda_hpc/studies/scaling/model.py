@@ -209,11 +209,13 @@ def predict(model: Model, units: Units, pixels: int) -> Prediction:
 
 
 def held_back(ranks: Sequence[int]) -> tuple[int, ...]:
-    """Numbers of ranks that are kept out of the fit: of three the largest, of more also one in the middle."""
+    """Numbers of ranks that the fit does not use: the third of three or four, the middle and last of more."""
     ordered = sorted(ranks)
     if len(ordered) < 3:
         return ()
-    return tuple(sorted({ordered[len(ordered) // 2], ordered[-1]})) if len(ordered) > 3 else (ordered[-1],)
+    if len(ordered) < 5:
+        return (ordered[2],)
+    return ordered[len(ordered) // 2], ordered[-1]
 
 
 def _fit_all(units: Sequence[Mapping[str, FloatArray]], values: Sequence[FloatArray]) -> dict[str, float]:

@@ -224,12 +224,10 @@ class Plan:
         shown = ", ".join(f"{part} {value:.3g} s" for part, value in self.parts if value >= 0.005 * total)
         layout = f"{self.groups} member groups, {self.roots} roots"
         size = f"{self.shape[0]} x {self.shape[1]}, {self.members} members, {self.ranks} ranks"
-        floor, peak = self.floor_bytes / 1e9, self.predicted.peak / 1e9
-        memory = f"Every rank holds {floor:.2f} GB of grid, tiles and cells; the fullest rank needs {peak:.1f} GB"
         return [
             f"{size}: {layout}; a cycle takes {total:.3g} s in the model.",
             f"First bottleneck: {name}, {100 * seconds / total:.0f} % of the cycle. Parts: {shown}.",
-            f"{memory} in the model.",
+            f"Every rank holds {self.floor_bytes / 1e9:.2f} GB of grid, tiles and cells. Memory is not extrapolated.",
         ]
 
 

@@ -197,8 +197,8 @@ def page(study: Study) -> list[str]:
         found, errors = one.measured, one.errors()
         rows.append([
             f"{found.ranks}{'*' if one.is_held_back else ''}", _name(found.grid), f"{one.compute:.4f}",
-            f"{one.predicted.compute:.4f}", _percent(errors["compute"]), f"{one.bytes_max / 1e3:.0f}",
-            _percent(errors["bytes_max"]), f"{one.bytes_mean / 1e3:.0f}", _percent(errors["bytes_mean"]),
+            f"{one.predicted.compute:.4f}", percent(errors["compute"]), f"{one.bytes_max / 1e3:.0f}",
+            percent(errors["bytes_max"]), f"{one.bytes_mean / 1e3:.0f}", percent(errors["bytes_mean"]),
             f"{found.n_messages.sum(axis=0).max():.0f}", f"{found.peak.max() / 1e9:.2f}",
             f"{100 * found.imbalance('forecast'):.1f} %",
         ])  # fmt: skip
@@ -279,5 +279,6 @@ def _name(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A relative error in per cent, '-' if there is none."""
     return "-" if value != value else f"{100 * value:+.1f} %"

@@ -107,10 +107,10 @@ def test_what_is_recorded_when(tmp_path: Path) -> None:
     assert all(set(one.drift_accounts) == {"pointwise"} for one in recorder.cycles), "also in the free forecast"
     assert event.of("observe") == ["observe 02-06", "observe 02-12"], "the free forecast has no observations"
     assert observations.surfaces == [None, None], "no check needs the surface"
-    assert [(cycle, len(sent), len(peak)) for cycle, _, sent, peak in recorder.seconds] == [
-        (1, 1, 1),
-        (2, 1, 1),
-        (3, 1, 1),
+    assert [(cycle, set(used), len(peak)) for cycle, used, peak in recorder.seconds] == [
+        (1, {"seconds", "traffic"}, 1),
+        (2, {"seconds", "traffic"}, 1),
+        (3, {"seconds", "traffic"}, 1),
     ]
 
 
@@ -240,7 +240,7 @@ def test_ranks_without_records_take_part_in_every_step(tmp_path: Path) -> None:
     assert events[1].of("observe", "record", "seconds") == [] and parts[1].folder.statuses == []
     own = ("observe", "record", "seconds")
     assert events[1].names == [name for name in events[0].names if name.split()[0] not in own]
-    assert len(parts[0].recorder.seconds[0][2]) == 2, "bytes sent of both ranks"
+    assert len(parts[0].recorder.seconds[0][2]) == 2, "memory of both ranks"
     assert parts[0].folder.statuses[-1].ranks == 2
 
 

@@ -146,7 +146,7 @@ def test_cells_that_are_collected_are_counted_one_by_one() -> None:
 
 @pytest.mark.parametrize(
     ("ranks", "expected"),
-    [((1,), ()), ((1, 2), ()), ((1, 2, 3), (3,)), ((1, 2, 4, 8), (4, 8)), ((1, 2, 4, 8, 16), (4, 16))],
+    [((1,), ()), ((1, 2), ()), ((1, 2, 3), (3,)), ((1, 2, 4, 8), (4,)), ((1, 2, 4, 8, 16), (4, 16))],
 )
 def test_some_numbers_of_ranks_are_held_back(ranks: tuple[int, ...], expected: tuple[int, ...]) -> None:
     assert held_back(ranks) == expected
