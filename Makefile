@@ -91,6 +91,8 @@ bench: env
 	$(bin)/landda bench curvelet --json $(results)/bench_curvelet.json
 	$(bin)/landda bench column --json $(results)/bench_column.json
 	$(bin)/landda bench checkpoint $(results)
+	source env/mpi.sh; "$$MPIRUN" -n $(RANKS) $(bin)/python -m mpi4py $(bin)/landda bench analysis --methods "" \
+	  --sizes 720x1440,1800x3600 --rounds 1 --warm-up 0 --masks stays
 	$(bin)/python -m pytest -m bench --timeout=3600 tests/bench </dev/null
 
 clean:

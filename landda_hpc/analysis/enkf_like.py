@@ -72,20 +72,31 @@ class EnkfLike:
 
     def _sampled_variance(self, errors: ErrorModel, domain: BoolArray, time_key: str) -> tuple[FloatArray, FloatArray]:
         """Return sample variances of the coefficients, (n_var,), and the spread in grid space, (n_lat, n_lon)."""
-        members, n = self._members, self._members.n_members
-        images = [np.stack([errors.perturbation(domain, time_key, m) for m in block]) for block in members.blocks]
-        size = domain.size
-        sums = np.array([_ordered_sum(block).reshape(-1) for block in images]).reshape(len(images), size)
-        mean = (members.sum_blocks(sums) / n).reshape(domain.shape)
-        energy = np.zeros((len(images), self._frame.n_var + size))
-        for row, block in zip(energy, images, strict=True):
-            for image in block:
-                anomaly = image - mean
-                self._frame.accumulate_energy(anomaly, row[: self._frame.n_var])
-                row[self._frame.n_var :] += (anomaly**2).reshape(-1)
-        variance = members.sum_blocks(energy) / (n - 1)
-        spread = np.sqrt(variance[self._frame.n_var :]).reshape(domain.shape)
-        return variance[: self._frame.n_var], np.where(domain, spread, np.nan)
+        frame, members, n = self._frame, self._members, self._members.n_members
+        n_var, n_cells = frame.n_var, int(np.count_nonzero(domain))
+        # Of each image only the cells of the domain are kept, a third of a global image; it is zero elsewhere.
+        drawn = {m: errors.perturbation(domain, time_key, m)[domain] for block in members.blocks for m in block}
+
+        def add(block: range, total: FloatArray) -> None:
+            for member in block:
+                total += drawn[member]
+
+        mean = members.sum_blocks(n_cells, add) / n
+        image = np.zeros(domain.shape)
+
+        def add_squares(block: range, total: FloatArray) -> None:
+            for member in block:
+                anomaly = drawn.pop(member)
+                anomaly -= mean
+                image[domain] = anomaly
+                frame.accumulate_energy(image, total[:n_var])
+                total[n_var:] += np.square(anomaly, out=anomaly)
+
+        variance = members.sum_blocks(n_var + n_cells, add_squares)
+        variance /= n - 1
+        spread = np.full(domain.shape, np.nan)
+        spread[domain] = np.sqrt(variance[n_var:])
+        return variance[:n_var], spread
 
 
 def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:
@@ -113,11 +124,3 @@ def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock
         "gain_std": float(gain[counted].std()),
         "gain_by_scale": by_scale,
     }
-
-
-def _ordered_sum(block: FloatArray) -> FloatArray:
-    """Return the sum over members in order (the order of numpy's sum may depend on the memory layout)."""
-    total = np.zeros(block.shape[1:])
-    for image in block:
-        total += image
-    return total

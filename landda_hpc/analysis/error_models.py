@@ -345,9 +345,9 @@ def known_std(std: float | FloatArray, domain: BoolArray) -> float | FloatArray:
 
 def mean_energy(frame: ImageFrame, draws: MemberSums, draw: Callable[[int], FloatArray]) -> FloatArray:
     """Return the mean of |C x|^2 over realisations of a field, (n_var,). Collective over the root group."""
-    blocks = draws.blocks
-    energy = np.zeros((len(blocks), frame.n_var))
-    for row, block in zip(energy, blocks, strict=True):
+
+    def add(block: range, energy: FloatArray) -> None:
         for member in block:
-            frame.accumulate_energy(draw(member), row)
-    return draws.sum_blocks(energy) / draws.n_members
+            frame.accumulate_energy(draw(member), energy)
+
+    return draws.sum_blocks(frame.n_var, add) / draws.n_members

@@ -137,9 +137,9 @@ class AdjustedVariance:
     def _sampled(self, setting: GainSetting, pair: ImagePair) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return B, B_M + R_M and X from the members, (n_var,) each. Collective."""
         frame, observed, n = setting.frame, pair.observed, setting.frame.n_var
-        blocks = self._members.blocks
-        energy = np.zeros((len(blocks), 4, n))
-        for (whole, seen, unseen, noise), block in zip(energy, blocks, strict=True):
+
+        def add(block: range, energy: FloatArray) -> None:
+            whole, seen, unseen, noise = energy.reshape(4, n)
             for member in block:
                 error = setting.background.perturbation(pair.domain, pair.time_key, member)
                 frame.accumulate_energy(error, whole)
@@ -147,7 +147,8 @@ class AdjustedVariance:
                 frame.accumulate_energy(np.where(observed, 0.0, error), unseen)
                 other = setting.observation.perturbation(pair.domain, pair.time_key, member)
                 frame.accumulate_energy(np.where(observed, other, 0.0), noise)
-        sums = self._members.sum_blocks(energy.reshape(len(blocks), 4 * n)).reshape(4, n) / self._members.n_members
+
+        sums = self._members.sum_blocks(4 * n, add).reshape(4, n) / self._members.n_members
         return sums[0], sums[1] + sums[3], 0.5 * (sums[0] + sums[1] - sums[2])
 
 
@@ -231,5 +232,4 @@ class Solve:
 
 def _increment(frame: ImageFrame, pair: ImagePair, innovation: FloatArray, gain: FloatArray) -> FloatArray:
     """Return C^T K C d on the domain."""
-    coefficients = frame.scale_by(frame.forward(innovation), gain)
-    return np.where(pair.domain, frame.inverse(coefficients), 0.0)
+    return np.where(pair.domain, frame.apply_gain(innovation, gain), 0.0)

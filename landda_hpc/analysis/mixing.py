@@ -97,12 +97,14 @@ def mixing_matrix(
     -----
     Collective. The method follows power spectra on a cut sky: Hivon et al. (2002), Astrophys. J., 567, 2-17.
     """
-    n, blocks = groups.n, probes.blocks
-    sums = np.zeros((len(blocks), n, n))
-    for rows, block in zip(sums, blocks, strict=True):
+    n = groups.n
+
+    def add(block: range, sums: FloatArray) -> None:
+        rows = sums.reshape(n, n)
         for member in block:
             rows[:, member % n] += probe_energy(frame, groups, member % n, cells, seed, time_key, member)
-    matrix = probes.sum_blocks(sums.reshape(len(blocks), n * n)).reshape(n, n)
+
+    matrix = probes.sum_blocks(n * n, add).reshape(n, n)
     return with_row_sums(matrix, groups.white(cells))
 
 
@@ -110,9 +112,14 @@ def probe_energy(
     frame: ImageFrame, groups: WedgeGroups, group: int, cells: BoolArray, seed: int, *key: str | int
 ) -> FloatArray:
     """Return the energy in each group, (n,), of a masked random image of unit variance in one group. Local."""
-    noise = keyed_generator(seed, "mixing of wedges by a mask", *key).standard_normal(frame.n_coef)
-    only = groups.expand((np.arange(groups.n) == group).astype(np.float64))
-    return groups.energy(np.where(cells, frame.inverse(frame.scale_by(noise, only)), 0.0))
+    generator = keyed_generator(seed, "mixing of wedges by a mask", *key)
+    wedges = [block.coefficients for block, owner in zip(frame.blocks, groups.of_block, strict=True) if owner == group]
+    # The stream of a generator is sequential, so numbers beyond the last wedge of the group need not be drawn.
+    noise = generator.standard_normal(max(wedge.stop for wedge in wedges))
+    only = np.zeros(frame.n_coef)
+    for wedge in wedges:
+        only[wedge] = noise[wedge]
+    return groups.energy(np.where(cells, frame.inverse(only), 0.0))
 
 
 def with_row_sums(matrix: FloatArray, sums: FloatArray) -> FloatArray:

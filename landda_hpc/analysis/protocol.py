@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -100,8 +101,12 @@ class MemberSums(Protocol):
         """Numbers of the members in each block that this process computes."""
         ...
 
-    def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
-        """Return the sum over all blocks on every process, (blocks here, n) -> (n,). Collective."""
+    def sum_blocks(self, n: int, add: Callable[[range, FloatArray], None]) -> FloatArray:
+        """Return the sum over all members on every process, (n,). Collective.
+
+        ``add`` adds the terms of the members of a block to an array of zeros, (n,); it is called for each block of this
+        process in turn, so that few block sums are held.
+        """
         ...
 
 

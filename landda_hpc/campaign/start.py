@@ -125,6 +125,7 @@ def start_campaign(
         models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
+        domain.release_climatology()
         base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
         parts = build_parts(base, observer=observer)
         _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
@@ -192,6 +193,7 @@ def resume_campaign(
                 models.prepare(instances, stop)
             else:
                 header, memory = _read_state(folder.config_file, domain, models, instances, path, world)
+            domain.release_climatology()
             cycle = 0 if header is None else header.cycle
             inventory: Inventory | None = None
             lacks_sets = False

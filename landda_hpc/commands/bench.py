@@ -106,25 +106,43 @@ def analysis(
         str, typer.Option(help="Sizes of the images, from small to large.")
     ] = "64x128,128x256,256x512,512x1024,720x1440",
     rounds: Annotated[int, typer.Option(min=1, help="Analyses per method and size; the results are medians.")] = 5,
+    warm_up: Annotated[int, typer.Option(min=0, help="Analyses before them that are not counted.")] = 2,
+    masks: Annotated[Literal["stays", "changes", "both"], typer.Option(help="Whether the mask changes.")] = "both",
 ) -> None:
-    """Time one analysis of each method, with a constant mask and with a mask that changes in every analysis."""
+    """Time one analysis of each method, with a constant mask and with a mask that changes in every analysis.
+
+    Under mpirun the ranks share each analysis, as the roots of a campaign do. One analysis of 0.1 degrees:
+    mpirun -n 2 python -m mpi4py .venv/bin/landda bench analysis --methods "" --sizes 1800x3600 --rounds 1 --warm-up 0
+    --masks stays
+    """
+    from landda_hpc.parallel.mpi import launch
     from landda_hpc.studies.analysis_bench import REFERENCE, growth, measure
 
     shapes = [_shape(text) for text in sizes.split(",")]
     names = [name.strip() for name in methods.split(",") if name.strip()]
-    timings = measure(shapes, names, rounds)
-    table = Table(title=f"one analysis on one thread; ratio to {REFERENCE} with 50 members", title_justify="left")
-    for heading in ("image", "mask", "method", "s", "ratio"):
-        table.add_column(heading, justify="right" if heading in ("s", "ratio") else "left")
+    world = launch()
+    changes = {"stays": (False,), "changes": (True,), "both": (False, True)}[masks]
+    timings = measure(shapes, names, rounds, warm_up, changes, world)
+    if world.rank:
+        return
+    title = (
+        f"one analysis, {world.size} rank(s); ratio to {REFERENCE} with 50 members; CPU and memory: largest of a rank"
+    )
+    table = Table(title=title, title_justify="left")
+    for heading in ("image", "mask", "method", "s", "CPU s", "ratio", "peak GB"):
+        table.add_column(heading, justify="left" if heading in ("image", "mask", "method") else "right")
     for t in timings:
         mask = "changes" if t.mask_changes else "stays"
-        table.add_row("{} x {}".format(*t.shape), mask, t.method, f"{t.seconds:.4f}", f"{t.ratio:.2f}")
+        numbers = f"{t.seconds:.4f}", f"{t.cpu_seconds:.4f}", f"{t.ratio:.2f}", f"{t.peak_bytes / 1e9:.2f}"
+        table.add_row("{} x {}".format(*t.shape), mask, t.method, *numbers)
     console = Console()
     console.print(table)
     if len(shapes) > 1:
+        said = {False: "", True: " where the mask changes"}
         grown = [
-            f"{name} {growth(timings, name, False):.2f} ({growth(timings, name, True):.2f} where the mask changes)"
+            f"{name} {growth(timings, name, change):.2f}{said[change]}"
             for name in dict.fromkeys(t.method for t in timings)
+            for change in changes
         ]
         console.print(f"growth of the time from first to last, relative to N log N: {', '.join(grown)}")
 

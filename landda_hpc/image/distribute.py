@@ -46,7 +46,7 @@ def distribute(tiles: Tiles, state: TileState, increment: FloatArray, layers: Bo
         first,
         tiles.is_updatable,
         tiles.area_fraction,
-        tiles.porsl,
+        np.ascontiguousarray(tiles.porsl),
         np.maximum(tiles.theta_r, DRY_SHARE * tiles.porsl),
         columns,
         state.soil("wliq_soisno"),

@@ -141,8 +141,7 @@ class CampaignSpinUp:
                 elif reached is not None and trajectory.name in saved.names:
                     self._states[key] = saved.state(trajectory.name)
                 elif trajectory.begins is None:
-                    # Of all tiles, so that its bits do not depend on the partition.
-                    self._states[key] = setup.model.initial_state(setup, instance, begin).take(self._mine)
+                    self._states[key] = setup.model.initial_state(setup, instance, begin, self._mine)
         self._advance(distinct, reached or begin, saved, stop)
         given: set[Hashable] = set()
         for instance in held:

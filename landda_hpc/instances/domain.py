@@ -58,8 +58,12 @@ class Domain:
 
     @cached_property
     def climatology(self) -> Climatology:
-        """Climatology for weather and initial states, on the grid."""
+        """Climatology for weather and initial states, on the grid; kept until ``release_climatology``."""
         return load_climatology(self.grid)
+
+    def release_climatology(self) -> None:
+        """Free the climatology, 300 bytes per cell, once the models have that of their tiles."""
+        vars(self).pop("climatology", None)
 
 
 def make_grid(config: GridConfig) -> Grid:

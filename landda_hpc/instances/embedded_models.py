@@ -137,8 +137,8 @@ class EmbeddedSetup(ModelSetup):
         mine = slice(0, len(self.domain.tiles)) if mine is None else mine
         weather = self.weather(self.domain.tiles.take(mine))
         model = self.model.model_maker(self, mine)(self.domain.tiles, weather, 1.0, 1.0)
-        state = self.model.initial_state(self, Instance("free", 0, METHODS.make("control")), self.start)
-        return model, state.take(mine)
+        free = Instance("free", 0, METHODS.make("control"))
+        return model, self.model.initial_state(self, free, self.start, mine)
 
     @cached_property
     def stored_states(self) -> StoredStates | None:

@@ -99,8 +99,14 @@ class EmbeddedModelSection(ModelSection):
         What a model computes for a tile must not depend on the other tiles of the slice: the partition would show.
         """
 
-    def initial_state(self, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
-        """State of all tiles of an instance where the spin-up begins: by default soil water by climate class. Local.
+    def initial_state(self, setup: EmbeddedSetup, instance: Instance, time: datetime, mine: slice) -> TileState:
+        """State of an instance where the spin-up begins: by default soil water by climate class. Local.
+
+        Parameters
+        ----------
+        setup : domain, seed, start and folder of external data.
+        instance, time : whose state, and when.
+        mine : the slice of all tiles; the bits of a tile must not depend on it.
 
         Raises
         ------
@@ -108,7 +114,7 @@ class EmbeddedModelSection(ModelSection):
         """
         from landda_hpc.instances.column_models import climate_start
 
-        return climate_start(setup, instance, time)
+        return climate_start(setup, instance, time, mine)
 
     def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
         """The restart sets that the model begins from in place of an initial state; None by default. Local."""

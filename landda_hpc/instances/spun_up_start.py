@@ -33,16 +33,17 @@ def period_years(header: CheckpointHeader) -> int:
     return int(header.records.get(PERIOD_RECORD, 1))  # files of earlier versions: one year
 
 
-def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
-    """State of all tiles at the end of a spin-up, for a campaign that begins at the same time of the year. Local.
+def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime, mine: slice) -> TileState:
+    """State of some tiles at the end of a spin-up, for a campaign that begins at the same time of the year. Local.
 
     Parameters
     ----------
     path : ``spinup.h5`` of ``spin_up``, of the same tiles; or a file of a year's states, of any tiles (a tile
         gets the state of the nearest one of its kind). None: the package's own.
     domain : of the campaign.
-    tiles : the domain's, or a nature run's, whose soil may differ.
+    tiles : those of the slice: the domain's, or a nature run's, whose soil may differ.
     begin : start of the campaign's model.
+    mine : the slice of all tiles.
 
     Raises
     ------
@@ -52,8 +53,8 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
     if path is not None and path.suffix == ".h5":
         header = read_header(path)
         _require_fit(path, header, domain, begin)
-        state = read_instance(path, "state", slice(0, header.n_tiles))
-        in_other_soil(state, domain.tiles, tiles)
+        state = read_instance(path, "state", mine)
+        in_other_soil(state, domain.tiles.take(mine), tiles)
         return state
     columns, states = _states_near(spun_up_path() if path is None else path, begin)
     index = nearest_of_kind(columns, tiles)

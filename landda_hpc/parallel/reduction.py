@@ -6,6 +6,10 @@ binary tree in index order. No floating-point MPI reduction is used, because the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 
 from landda_hpc.constants import FloatArray
@@ -14,6 +18,9 @@ from landda_hpc.parallel.partition import even_partition
 
 BLOCK = 5
 """Members per block; part of the definition of the result's bits."""
+
+_PART: Final = 2**22
+"""Numbers of a sum that are exchanged at a time, so that the copies stay at 32 MB for each subtree of a process."""
 
 
 def tree_sum(parts: FloatArray) -> FloatArray:
@@ -28,6 +35,61 @@ def tree_sum(parts: FloatArray) -> FloatArray:
         paired = [level[i] + level[i + 1] for i in range(0, len(level) - 1, 2)]
         level = paired + ([level[-1]] if len(level) % 2 else [])
     return np.array(level[0])
+
+
+@dataclass(frozen=True)
+class _Node:
+    """The sum of the blocks below one node of the tree: number ``index`` of ``level``; level 0 holds the blocks."""
+
+    level: int
+    index: int
+    total: FloatArray
+
+
+class BlockTree:
+    """Adds terms one after another, in the tree of ``tree_sum``.
+
+    Only the sums of complete subtrees are kept, at most about log2 of the number of terms.
+
+    Parameters
+    ----------
+    n_terms : number of terms of the whole sum.
+    """
+
+    def __init__(self, n_terms: int) -> None:
+        self._n_terms = n_terms
+        self._nodes: list[_Node] = []
+
+    @property
+    def totals(self) -> list[FloatArray]:
+        """Sums of the subtrees that cover the added terms, in order; a single one if all terms were added."""
+        return [node.total for node in self._nodes]
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Level and index of each of these subtrees."""
+        return [(node.level, node.index) for node in self._nodes]
+
+    def add(self, term: FloatArray, index: int, level: int = 0) -> None:
+        """Add the next term, or the sum of the next subtree. The array is kept, and may be changed.
+
+        Parameters
+        ----------
+        term : any shape.
+        index, level : its place in the tree, which follows that of the last one.
+        """
+        node = _Node(level, index, term)
+        while True:
+            before = self._nodes[-1] if self._nodes else None
+            if node.index % 2 and before is not None and (before.level, before.index) == (node.level, node.index - 1):
+                self._nodes.pop()
+                np.add(before.total, node.total, out=before.total)
+                node = _Node(node.level + 1, node.index // 2, before.total)
+            elif 0 < node.index == -(-self._n_terms // 2**node.level) - 1 and not node.index % 2:
+                node = _Node(node.level + 1, node.index // 2, node.total)
+            else:
+                break
+        self._nodes.append(node)
 
 
 class MemberReduction:
@@ -51,27 +113,62 @@ class MemberReduction:
         first, last = self._bounds[self._group.rank], self._bounds[self._group.rank + 1]
         return tuple(range(b * BLOCK, min((b + 1) * BLOCK, self.n_members)) for b in range(int(first), int(last)))
 
-    def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
-        """Sum of all blocks on every process, the same bits for any number of processes. Collective.
+    def sum_blocks(self, n: int, add: Callable[[range, FloatArray], None]) -> FloatArray:
+        """Sum over all members on every process, the same bits for any number of processes. Collective.
 
         Parameters
         ----------
-        block_sums : one row per block of this process, shape (len(self.blocks), n).
+        n : length of the sum.
+        add : adds the terms of the members of a block, in order, to an array (n,) of zeros; called for each block of
+            this process in turn. Local.
 
         Returns
         -------
         Shape (n,).
+
+        Notes
+        -----
+        A process holds the sums of about log2 of its number of blocks, not of every block.
+        """
+        mine = BlockTree(self._n_blocks)
+        for number, block in enumerate(self.blocks, start=int(self._bounds[self._group.rank])):
+            term = np.zeros(n)
+            add(block, term)
+            mine.add(term, number)
+        if self._group.size == 1:
+            return mine.totals[0]
+        result, totals = np.empty(n), mine.totals
+        places = [self._places(r) for r in range(self._group.size)]
+        for start in range(0, n, _PART):
+            part = slice(start, min(start + _PART, n))
+            result[part] = self._add_up(part.stop - part.start, [total[part] for total in totals], places)
+        return result
+
+    def _add_up(self, n: int, mine: list[FloatArray], places: list[list[tuple[int, int]]]) -> FloatArray:
+        """Sum over all processes of the subtrees of each. Collective.
+
+        Parameters
+        ----------
+        n, mine : sums of this process's subtrees, (n,) each.
+        places : places of every process's subtrees.
         """
         size, rank = self._group.size, self._group.rank
-        n = block_sums.shape[1]
         pieces = even_partition(n, size)
         width = np.diff(pieces)
-        counts = np.diff(self._bounds)
-        outgoing = [block_sums[:, pieces[r] : pieces[r + 1]] for r in range(size)]
-        received = self._group.exchange(outgoing, [int(counts[r] * width[rank]) for r in range(size)])
-        rows = np.concatenate([part.reshape(int(counts[r]), int(width[rank])) for r, part in enumerate(received)])
-        piece = tree_sum(rows)
-        return np.concatenate(self._group.exchange([piece] * size, width.tolist()))
+        outgoing = [np.array([total[pieces[r] : pieces[r + 1]] for total in mine]) for r in range(size)]
+        received = self._group.exchange(outgoing, [len(found) * int(width[rank]) for found in places])
+        whole = BlockTree(self._n_blocks)
+        for part, found in zip(received, places, strict=True):
+            for row, (level, index) in zip(part.reshape(len(found), int(width[rank])), found, strict=True):
+                whole.add(row, index, level)
+        return np.concatenate(self._group.exchange([whole.totals[0]] * size, width.tolist()))
+
+    def _places(self, rank: int) -> list[tuple[int, int]]:
+        """Places of the subtrees that a process sends."""
+        tree = BlockTree(self._n_blocks)
+        for number in range(int(self._bounds[rank]), int(self._bounds[rank + 1])):
+            tree.add(np.zeros(0), number)
+        return tree.places
 
     def by_cell(self, rows: FloatArray) -> FloatArray:
         """Exchange rows of whole members for those of all members in this process's part of the cells. Collective.

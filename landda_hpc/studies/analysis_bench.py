@@ -23,7 +23,8 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.method_section import AnalysingRun
-from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.process_memory import peak_bytes
 from landda_hpc.random_fields.plane import gaussian_power, periodic_field
 
 REFERENCE: Final = "enkf_like"
@@ -42,27 +43,39 @@ class Timing:
     method : name of the method, with its default settings.
     shape : of the image.
     mask_changes : whether another half of the domain is observed in every analysis, as by swaths.
-    seconds : median over the rounds.
+    seconds : median over the rounds, of the slowest process.
+    cpu_seconds : median over the rounds of the CPU time, of the process that used most.
     ratio : median over the rounds of the time relative to ``REFERENCE`` in the same round.
+    peak_bytes : largest memory of a process up to the end of these rounds.
     """
 
     method: str
     shape: tuple[int, int]
     mask_changes: bool
     seconds: float
+    cpu_seconds: float
     ratio: float
+    peak_bytes: float
 
 
 def measure(
-    shapes: Sequence[tuple[int, int]], methods: Sequence[str] = (REFERENCE, "learned", "per_wedge"), rounds: int = 5
+    shapes: Sequence[tuple[int, int]],
+    methods: Sequence[str] = (REFERENCE, "learned", "per_wedge"),
+    rounds: int = 5,
+    warm_up: int = _WARM_UP,
+    masks: Sequence[bool] = (False, True),
+    group: Communicator | None = None,
 ) -> list[Timing]:
-    """Time the methods on one thread, in float64.
+    """Time the methods on one thread per process, in float64. Collective over the group.
 
     Parameters
     ----------
     shapes : of the images, (rows, columns).
     methods : names of analysis methods; ``REFERENCE`` is always timed too.
-    rounds : analyses per method; the first ones, which build what later ones use again, are not counted.
+    rounds : analyses per method that are counted.
+    warm_up : analyses before them, which build what later ones use again.
+    masks : whether the mask changes.
+    group : processes that share the analysis, as the roots of a campaign do; None: this process alone.
 
     Raises
     ------
@@ -75,8 +88,8 @@ def measure(
     return [
         timing
         for shape in shapes
-        for mask_changes in (False, True)
-        for timing in _measure(shape, names, rounds, mask_changes)
+        for mask_changes in masks
+        for timing in _measure(shape, names, (warm_up, rounds), mask_changes, group or SerialCommunicator())
     ]
 
 
@@ -88,27 +101,38 @@ def growth(timings: Sequence[Timing], method: str, mask_changes: bool) -> float:
     return last.seconds / first.seconds / (m * math.log(m) / (n * math.log(n)))
 
 
-def _measure(shape: tuple[int, int], names: Sequence[str], rounds: int, mask_changes: bool) -> list[Timing]:
-    context = MethodContext(regular_grid(*shape), SerialCommunicator(), 1)
+def _measure(
+    shape: tuple[int, int], names: Sequence[str], rounds: tuple[int, int], mask_changes: bool, group: Communicator
+) -> list[Timing]:
+    context = MethodContext(regular_grid(*shape), group, 1)
     methods = {name: _build(name, context) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    cpu: dict[str, list[float]] = {name: [] for name in names}
+    peaks: dict[str, float] = {}
     domain = periodic_field(gaussian_power(shape, shape[0] / 20, shape[0] / 20), 1, "land") > np.sqrt(2 * _LAND_SHARE)
-    for cycle in range(_WARM_UP + rounds):
+    for cycle in range(sum(rounds)):
         pair = _pair(shape, domain, cycle, mask_changes)
         for name, method in methods.items():
-            begun = time.perf_counter()
+            group.barrier()  # a process that is late with its pair must not count as a slow analysis of the others
+            begun, used = time.perf_counter(), time.process_time()
             analysis = method.analyse(pair)
             if isinstance(method, HearsIncrements):
                 method.applied(analysis.increment)
-            seconds[name].append(time.perf_counter() - begun)
-    counted = {name: values[_WARM_UP:] for name, values in seconds.items()}
+            mine = time.perf_counter() - begun, time.process_time() - used, peak_bytes()
+            slowest = np.max(group.all_gather(mine), axis=0).tolist()
+            seconds[name].append(slowest[0])
+            cpu[name].append(slowest[1])
+            peaks[name] = slowest[2]
+    counted = {name: values[rounds[0] :] for name, values in seconds.items()}
     return [
         Timing(
             name,
             shape,
             mask_changes,
             median(counted[name]),
+            median(cpu[name][rounds[0] :]),
             median(a / b for a, b in zip(counted[name], counted[REFERENCE], strict=True)),
+            peaks[name],
         )
         for name in names
     ]

@@ -150,12 +150,12 @@ class CoefficientFilter(LearnsErrors):
 
     def _variance(self, coefficients: Mapping[int, FloatArray]) -> FloatArray:
         """Sample variances of the members' coefficients, (n_var,). Collective."""
-        blocks = self._members.blocks
-        energy = np.zeros((len(blocks), self._frame.n_var))
-        for row, block in zip(energy, blocks, strict=True):
+
+        def add(block: range, energy: FloatArray) -> None:
             for member in block:
-                row += self._frame.energy(coefficients[member])
-        variance: FloatArray = self._members.sum_blocks(energy) / (self._members.n_members - 1)
+                energy += self._frame.energy(coefficients[member])
+
+        variance: FloatArray = self._members.sum_blocks(self._frame.n_var, add) / (self._members.n_members - 1)
         return variance
 
     def _density(self, errors: ErrorModel, domain: BoolArray, white: FloatArray) -> FloatArray:
@@ -228,13 +228,14 @@ class CoefficientFilter(LearnsErrors):
     def _perturbations(self, errors: ErrorModel, pair: EnsemblePair) -> dict[int, FloatArray]:
         """Perturbations of the observation for this process's members, with a sum of zero over all. Collective."""
         domain, key = pair.mean.domain, pair.mean.time_key
-        blocks = self._members.blocks
-        drawn = {m: errors.perturbation(domain, f"{key} member", m) for block in blocks for m in block}
-        sums = np.zeros((len(blocks), domain.size))
-        for row, block in zip(sums, blocks, strict=True):
+        mine = [member for block in self._members.blocks for member in block]
+        drawn = {m: errors.perturbation(domain, f"{key} member", m) for m in mine}
+
+        def add(block: range, total: FloatArray) -> None:
             for member in block:
-                row += drawn[member].reshape(-1)
-        mean = (self._members.sum_blocks(sums) / self._members.n_members).reshape(domain.shape)
+                total += drawn[member].reshape(-1)
+
+        mean = (self._members.sum_blocks(domain.size, add) / self._members.n_members).reshape(domain.shape)
         return {member: image - mean for member, image in drawn.items()}
 
     def _white_on(self, domain: BoolArray) -> FloatArray:

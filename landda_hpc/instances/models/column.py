@@ -29,11 +29,11 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
 
         return column_maker(self, setup, mine)
 
-    def initial_state(self, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
+    def initial_state(self, setup: EmbeddedSetup, instance: Instance, time: datetime, mine: slice) -> TileState:
         """See ``EmbeddedModelSection.initial_state``."""
         from landda_hpc.instances.column_models import column_start
 
-        return column_start(self, setup, instance, time)
+        return column_start(self, setup, instance, time, mine)
 
     def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
         """See ``EmbeddedModelSection.stored_states``."""

@@ -82,7 +82,7 @@ def soil_records(tiles: Tiles, hydrology: Hydrology = COLM_HYDROLOGY) -> Records
     docs/column.md.
     """
     soils = new_records(SOIL, len(tiles))
-    log_k = _log(tiles.hksati)
+    log_k = _log(np.ascontiguousarray(tiles.hksati))
     soils.porosity = tiles.porsl
     soils.log_psi0 = _log(-tiles.psi0)
     soils.b = tiles.bsw

@@ -79,8 +79,8 @@ def campbell_parameters(
 
 
 def all_layers(values: FloatArray) -> FloatArray:
-    """Repeat one value per tile for all soil layers, shape (n_tile, n_soil). Local."""
-    return np.repeat(values[:, None], N_SOIL, axis=1)
+    """One value per tile for all soil layers, (n_tile, n_soil): a read-only view without memory per layer. Local."""
+    return np.broadcast_to(values[:, None], (values.size, N_SOIL))
 
 
 def with_perturbed_parameters(

@@ -63,7 +63,7 @@ def test_a_spin_up_from_a_29_february_serves_any_year(tmp_path: Path, domain: Do
     records = {GRID: domain.grid.describe()}
     path = write(tmp_path, len(domain.tiles), datetime(2024, 2, 29), records)
     assert initial_problems(config(tmp_path, start), domain) == []
-    state = spun_up_state(path, domain, domain.tiles, datetime.fromisoformat(start))
+    state = spun_up_state(path, domain, domain.tiles, datetime.fromisoformat(start), slice(0, len(domain.tiles)))
     np.testing.assert_array_equal(state["t_grnd"], 283.0)
 
 
@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_said_with_what_to_do(tmp_path: Path, domain: Domai
         (problem,) = initial_problems(config(tmp_path), domain)
         assert problem.startswith("model.initial = spun_up: ")
         with pytest.raises(ConfigError, match=message):
-            spun_up_state(path, domain, domain.tiles, datetime(2022, 3, 1))
+            spun_up_state(path, domain, domain.tiles, datetime(2022, 3, 1), slice(0, len(domain.tiles)))
     # Of an earlier version, that did not say which grid; and a count on a coarser grid knows no number of tiles.
     write(tmp_path, n, winter, {})
     assert initial_problems(config(tmp_path), domain) == []

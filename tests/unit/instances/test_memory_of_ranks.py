@@ -1,0 +1,117 @@
+"""A rank of the embedded model holds its own tiles: bits do not depend on the slice, bytes fall with ranks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landda_hpc.config import parse_config
+from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.embedded_models import EmbeddedSetup
+from landda_hpc.state import Tiles, TileState
+from tests.unit.campaign.fakes import START
+from tests.unit.campaign.test_increments import RAW
+
+RANKS = 4
+
+
+def setup_of(physics: str, **model: Any) -> EmbeddedSetup:
+    """A global grid of 1.5 degrees: 13,000 tiles."""
+    raw = RAW | {"grid": {"n_lat": 120, "n_lon": 240}, "model": {"physics": physics, "spinup_days": 0} | model}
+    config = parse_config(raw)
+    return EmbeddedSetup.of(config, make_domain(config, RANKS))
+
+
+@pytest.fixture(scope="module")
+def water() -> EmbeddedSetup:
+    return setup_of("soil_water")
+
+
+def arrays_in(thing: Any, seen: set[int]) -> list[np.ndarray]:
+    """Every array that is reachable from an object of the package, once."""
+    if id(thing) in seen:
+        return []
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        return [thing]
+    if isinstance(thing, dict):
+        inside = list(thing.values())
+    elif isinstance(thing, list | tuple | set):
+        inside = list(thing)
+    elif type(thing).__module__.startswith("landda_hpc"):
+        inside = list(vars(thing).values())
+    else:
+        return []
+    return [array for part in inside for array in arrays_in(part, seen)]
+
+
+def distinct_bytes(tiles: Tiles) -> int:
+    """Memory of the tiles; a view of one value for all layers holds one."""
+    return sum(array.nbytes // (array.shape[1] if 0 in array.strides else 1) for array in arrays_in(tiles, set()))
+
+
+def bits(state: TileState) -> list[bytes]:
+    return [state[name].tobytes() for name in state]
+
+
+def free_run(setup: EmbeddedSetup, mine: slice) -> tuple[Any, TileState]:
+    model, state = setup.free_run(mine)
+    model.forecast(state, START, START + timedelta(hours=24))
+    return model, state
+
+
+@pytest.mark.parametrize("initial", ["climatology", "spun_up"])
+def test_a_slice_of_any_length_has_the_bits_of_the_whole(initial: str, water: EmbeddedSetup) -> None:
+    setup = water if initial == "climatology" else setup_of("land_surface", initial=initial)
+    _, whole = setup.free_run()
+    n = len(setup.domain.tiles)
+    for mine in (slice(0, 1), slice(1, 9), slice(63, 200), slice(1001, 7003), slice(n - 3, n)):
+        _, part = setup.free_run(mine)
+        assert bits(part) == bits(whole.take(mine)), mine
+
+
+def test_the_bytes_of_a_rank_fall_with_the_number_of_ranks(water: EmbeddedSetup) -> None:
+    domain = water.domain
+
+    def held(mine: slice) -> int:
+        return sum(array.nbytes for array in arrays_in(free_run(water, mine), set()))
+
+    domain.release_climatology()
+    whole = held(slice(0, len(domain.tiles)))
+    parts = [held(domain.layout.tiles_of(rank)) for rank in range(RANKS)]
+    domain.release_climatology()
+    # A part has its tiles (a quarter of the cost, thus a little more or less than a quarter of the tiles), and the
+    # coefficients of the latent weather, which every rank draws.
+    floor = held(slice(0, 1))
+    assert floor < 0.12 * whole
+    assert max(parts) - floor < 0.3 * (whole - floor)
+
+
+def test_what_every_rank_has_of_all_tiles_is_small(water: EmbeddedSetup) -> None:
+    """Soil parameters that are the same in all layers are stored once."""
+    tiles = water.domain.tiles
+    assert distinct_bytes(tiles) <= 200 * len(tiles)
+    assert not any(array.flags.owndata for array in (tiles.porsl, tiles.psi0, tiles.bsw, tiles.hksati))
+
+
+def test_the_climatology_is_released(water: EmbeddedSetup) -> None:
+    domain: Domain = water.domain
+    first = domain.climatology
+    assert domain.climatology is first
+    domain.release_climatology()
+    assert "climatology" not in vars(domain)
+    domain.release_climatology()  # without a climatology: nothing to do
+
+
+def test_a_campaign_keeps_no_climatology(tmp_path: Path) -> None:
+    from landda_hpc.campaign.start import start_campaign
+    from landda_hpc.parallel.communicator import SerialCommunicator
+
+    config = parse_config(RAW | {"model": {"spinup_days": 0}})
+    campaign = start_campaign(config, SerialCommunicator(), tmp_path / "small")
+    campaign.folder.unlock()
+    assert "climatology" not in vars(campaign.domain)
