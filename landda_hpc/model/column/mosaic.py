@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.config import TilesConfig
-from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import DataError
 from landda_hpc.grid import Grid
@@ -89,7 +89,7 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
         psi0=all_layers(psi0),
         bsw=all_layers(bsw),
         hksati=all_layers(hksati),
-        theta_r=np.zeros((n, N_SOIL)),
+        theta_r=all_layers(np.zeros(n)),
         vegetation_fraction=vegetation,
         root_fraction=roots,
     )

