@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from landda_hpc.errors import ShapeError
 from landda_hpc.parallel.partition import even_partition, partition
 from landda_hpc.parallel.process_layout import make_layout
-from landda_hpc.parallel.reduction import TreeSum
+from landda_hpc.parallel.reduction import BlockTree, tree_sum
 
 
 @given(st.lists(st.integers(0, 20), max_size=200), st.integers(1, 40))
@@ -58,24 +58,22 @@ def test_layout_gives_every_tile_of_every_instance_to_one_rank(
         assert sum(layout.cells_held(r, instance) for r in range(n_ranks)) == len(tiles)
 
 
-def stated_tree(terms: list[np.ndarray]) -> np.ndarray:
-    """The definition: neighbours first, an odd last one carried up."""
-    while len(terms) > 1:
-        paired = [terms[i] + terms[i + 1] for i in range(0, len(terms) - 1, 2)]
-        terms = paired + terms[len(terms) - len(terms) % 2 :]
-    return terms[0]
+def test_tree_sum_is_the_stated_tree() -> None:
+    a, b, c, d, e = (np.array([x]) for x in (1e16, 1.0, -1e16, 1.0, 3.0))
+    expected = ((a + b) + (c + d)) + e
+    assert tree_sum(np.stack([a, b, c, d, e])) == expected
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 10, 64, 135])
 def test_a_tree_sum_is_the_stated_tree_and_holds_few_terms(n: int) -> None:
     rng = np.random.default_rng(n)
     terms = [rng.normal(size=3) * np.exp(rng.normal(scale=20, size=3)) for _ in range(n)]
-    tree = TreeSum(n)
+    tree = BlockTree(n)
     for number, term in enumerate(terms):
         tree.add(term.copy(), number)
         assert len(tree.totals) <= n.bit_length()
     assert len(tree.totals) == 1
-    assert tree.totals[0].tobytes() == stated_tree(terms).tobytes()
+    assert tree.totals[0].tobytes() == tree_sum(np.stack(terms)).tobytes()
 
 
 @pytest.mark.parametrize("cut", range(1, 11))
@@ -83,11 +81,11 @@ def test_parts_of_a_tree_sum_add_to_the_whole(cut: int) -> None:
     """As on several processes, each with some of the terms."""
     rng = np.random.default_rng(3)
     terms = [rng.normal(size=2) * np.exp(rng.normal(scale=20, size=2)) for _ in range(11)]
-    whole = TreeSum(11)
+    whole = BlockTree(11)
     for part in (range(cut), range(cut, 11)):
-        tree = TreeSum(11)
+        tree = BlockTree(11)
         for number in part:
             tree.add(terms[number].copy(), number)
         for total, (level, index) in zip(tree.totals, tree.places, strict=True):
             whole.add(total, index, level)
-    assert whole.totals[0].tobytes() == stated_tree(terms).tobytes()
+    assert whole.totals[0].tobytes() == tree_sum(np.stack(terms)).tobytes()
