@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -24,9 +24,11 @@ from landda_hpc.storage.series_files import (
     SeriesFrame,
     SeriesSlice,
     cut_file,
+    open_day,
     read_day,
     series_file,
     series_folder,
+    with_last,
     write_day,
 )
 
@@ -94,7 +96,7 @@ class MeanWriter:
 
         Yields
         ------
-        Each file, with all its means by the end of their period.
+        Each file, with all its means by the end of their period; they can be read until the next file is asked for.
 
         Raises
         ------
@@ -108,18 +110,27 @@ class MeanWriter:
         if len(records) + 1 != self._n_per_day:
             return
         month = _daily(self._folder, run, day)
-        days = self._put(month, time, _mean([*records, now]))
-        yield month, days
-        if time.day == 1 and len(days) == monthrange(day.year, day.month)[1]:
-            year = _monthly(self._folder, run, day.year)
-            yield year, self._put(year, time, _mean(list(days.values())))
+        self._put(month, time, _mean([*records, now]))
+        with open_day(month.path) as days:
+            yield month, days.slices
+            if time.day > 1 or len(days.slices) < monthrange(day.year, day.month)[1]:
+                return
+            of_month = _mean(days.slices.values())
+        year = _monthly(self._folder, run, day.year)
+        self._put(year, time, of_month)
+        with open_day(year.path) as months:
+            yield year, months.slices
 
-    def _put(self, file: MeanFile, time: datetime, mean: SeriesSlice) -> dict[datetime, SeriesSlice]:
-        """Add a mean to its file, which is replaced; return all means of the file."""
-        before = read_day(file.path).slices if file.path.is_file() else {}
-        means = {t: v for t, v in before.items() if t < time} | {time: mean}
+    def _put(self, file: MeanFile, time: datetime, mean: SeriesSlice) -> None:
+        """Add a mean to its file, which is replaced."""
+        if file.path.is_file():
+            with open_day(file.path) as before:
+                self._write(file, with_last(before.slices, time, mean))
+        else:
+            self._write(file, {time: mean})
+
+    def _write(self, file: MeanFile, means: Mapping[datetime, SeriesSlice]) -> None:
         write_day(file.path, file.run, SeriesDay(self._frame, means, self._attributes), file.period)
-        return means
 
 
 def cut_means(folder: Path, last: datetime) -> None:
@@ -139,16 +150,12 @@ def _monthly(folder: Path, run: str, year: int) -> MeanFile:
     return MeanFile(folder / f"{run}_monthly_{year:04d}.nc", run, "monthly", date(year + 1, 1, 1))
 
 
-def _mean(records: Sequence[SeriesSlice]) -> SeriesSlice:
-    """Mean of records, in float64 and in their order; the sum of precipitation."""
-
-    def total(name: str) -> FloatArray:
-        values: FloatArray = getattr(records[0], name).astype(np.float64)
-        for record in records[1:]:
-            values = values + getattr(record, name)
-        return values
-
-    moisture, std, frozen = (
-        (total(name) / len(records)).astype(np.float32) for name in ("soil_moisture", "sub_grid_std", "frozen")
-    )
-    return SeriesSlice(moisture, std, total("precipitation").astype(np.float32), frozen)
+def _mean(records: Iterable[SeriesSlice]) -> SeriesSlice:
+    """Mean of records, in float64 and in their order; the sum of precipitation. One of them is in memory at a time."""
+    total: dict[str, FloatArray] = {}
+    n = 0
+    for n, record in enumerate(records, start=1):
+        for name, values in vars(record).items():
+            total[name] = total[name] + values if n > 1 else values.astype(np.float64)
+    means = {name: values if name == "precipitation" else values / n for name, values in total.items()}
+    return SeriesSlice(**{name: values.astype(np.float32) for name, values in means.items()})

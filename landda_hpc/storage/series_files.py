@@ -8,9 +8,11 @@ replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -95,6 +97,32 @@ class SeriesSlice:
     sub_grid_std: Float32Array
     precipitation: Float32Array
     frozen: Float32Array
+
+
+class StoredSlices(Mapping[datetime, SeriesSlice]):
+    """Records by time, each read when it is asked for, so that only one of them is in memory.
+
+    Parameters
+    ----------
+    readers : what reads the record of each time, ascending.
+    """
+
+    def __init__(self, readers: Mapping[datetime, Callable[[], SeriesSlice]]) -> None:
+        self._readers = dict(readers)
+
+    def __getitem__(self, time: datetime) -> SeriesSlice:
+        return self._readers[time]()
+
+    def __iter__(self) -> Iterator[datetime]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
+def with_last(slices: Mapping[datetime, SeriesSlice], time: datetime, values: SeriesSlice) -> StoredSlices:
+    """The records of earlier times, which are read when they are asked for, and that of a time."""
+    return StoredSlices({t: partial(slices.__getitem__, t) for t in slices if t < time} | {time: lambda: values})
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +251,8 @@ class SeriesWriter:
 def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
     """Hex hash of times and values of one run and day; equal for data before writing and after reading."""
     parts: list[bytes] = []
-    for time, values in sorted(slices.items(), key=lambda item: item[0]):
+    for time in sorted(slices):
+        values = slices[time]
         parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
     return hash_bytes(*parts).hex()
 
@@ -255,6 +284,9 @@ def cut_file(path: Path, run: str, last: datetime, period: Period | None = None)
 def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None) -> None:
     """Write one day of one run, or its means, atomically. Local.
 
+    One record at a time is in memory, besides those that ``day`` holds: arrays that become longer with every record
+    would fragment the memory of a process that writes them every day.
+
     Parameters
     ----------
     period : of which the values are means; each time is the end of one. None: values at a time.
@@ -265,12 +297,12 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
     """
     frame = day.frame
     hours = _hours(day.slices)
-    arrays = {name: np.stack([getattr(v, name) for v in day.slices.values()]) for name in _FIELDS}
-    n_bytes = sum(a.nbytes for a in arrays.values()) + 24 * frame.cell.size + _ROOM
+    first = day.slices[min(day.slices)]
+    n_bytes = hours.size * sum(getattr(first, name).nbytes for name in _FIELDS) + 24 * frame.cell.size + _ROOM
     with new_netcdf(path, n_bytes, {**day.attributes, "run": run}, make_folder=period is not None) as file:
         sizes = {
             "time": hours.size,
-            "layer": arrays["soil_moisture"].shape[1],
+            "layer": first.soil_moisture.shape[0],
             "depth": len(frame.depths_m),
             "cell": frame.cell.size,
             "lat": frame.shape[0],
@@ -290,11 +322,16 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
         interfaces = SOIL_ZI[: sizes["layer"] + 1]
         _write(file, "layer_bnds", ("layer", "bnds"), np.stack((interfaces[:-1], interfaces[1:]), axis=1), _DEPTH)
         _write(file, "depth_bnds", ("depth", "bnds"), np.array(frame.depths_m, np.float64).reshape(-1, 2), _DEPTH)
+        fields = {}
         for name, (dims, attributes) in _FIELDS.items():
             texts = {**attributes, "coordinates": "cell_lat cell_lon"}
             if period is not None:
                 texts["long_name"], texts["cell_methods"] = _OF_MEANS[name]
-            file.write(name, dims, arrays[name], texts, dtype="f4", fill=np.nan, level=1, checksum=True)
+            chunks = (1, *(max(1, sizes[dim]) for dim in dims[1:]))
+            fields[name] = file.create(name, "f4", dims, texts, fill=np.nan, level=1, checksum=True, chunks=chunks)
+        for number, values in enumerate(day.slices.values() if frame.cell.size else ()):
+            for name, variable in fields.items():
+                variable[number] = getattr(values, name)
 
 
 def read_day(path: Path) -> SeriesDay:
@@ -304,20 +341,51 @@ def read_day(path: Path) -> SeriesDay:
     ------
     StorageError : the file is missing, damaged, or was not written by ``write_day``.
     """
+    with _opened(path) as file:
+        day = _describe(file)
+        arrays = {name: np.asarray(file[name][:], np.float32) for name in _FIELDS}
+    slices = {
+        time: SeriesSlice(**{name: array[i] for name, array in arrays.items()}) for i, time in enumerate(day.slices)
+    }
+    return SeriesDay(day.frame, slices, day.attributes)
+
+
+@contextmanager
+def open_day(path: Path) -> Iterator[SeriesDay]:
+    """Open one day of one run; its records are read when they are asked for, within the block. Local.
+
+    Raises
+    ------
+    StorageError : as ``read_day``.
+    """
+    with _opened(path) as file:
+        yield _describe(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[netCDF4.Dataset]:
     with storage_errors(path, "reading", "Remove the file, or fetch it again."), netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)
-        times = [_EPOCH + timedelta(hours=float(hours)) for hours in np.atleast_1d(file["time"][:])]
-        frame = SeriesFrame(
-            shape=(file.dimensions["lat"].size, file.dimensions["lon"].size),
-            cell=np.asarray(file["cell"][:], np.int64),
-            lat=np.asarray(file["cell_lat"][:], np.float64),
-            lon=np.asarray(file["cell_lon"][:], np.float64),
-            depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
-        )
-        arrays = {name: np.asarray(file[name][:], np.float32) for name in _FIELDS}
-        attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in ("Conventions", "run")}
-    slices = {time: SeriesSlice(**{name: array[i] for name, array in arrays.items()}) for i, time in enumerate(times)}
+        yield file
+
+
+def _describe(file: netCDF4.Dataset) -> SeriesDay:
+    """An open file, with records that can be read until it is closed."""
+    times = [_EPOCH + timedelta(hours=float(hours)) for hours in np.atleast_1d(file["time"][:])]
+    frame = SeriesFrame(
+        shape=(file.dimensions["lat"].size, file.dimensions["lon"].size),
+        cell=np.asarray(file["cell"][:], np.int64),
+        lat=np.asarray(file["cell_lat"][:], np.float64),
+        lon=np.asarray(file["cell_lon"][:], np.float64),
+        depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
+    )
+    attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in ("Conventions", "run")}
+    slices = StoredSlices({time: partial(_read_slice, file, i) for i, time in enumerate(times)})
     return SeriesDay(frame, slices, attributes)
+
+
+def _read_slice(file: netCDF4.Dataset, number: int) -> SeriesSlice:
+    return SeriesSlice(**{name: np.asarray(file[name][number], np.float32) for name in _FIELDS})
 
 
 _TIME: Final = {
