@@ -34,8 +34,8 @@ def command(
         bool,
         typer.Option(
             "--state",
-            help="Print the state in one word or two, for scripts; each such option prints a line: not begun, running, "
-            "stopped, finished, failed (killed) or unknown.",
+            help="Print the state in one word or two, for scripts; each such option prints a line: not begun, "
+            "branched, running, stopped, finished, failed (killed) or unknown.",
         ),
     ] = False,
     report_only: Annotated[
@@ -62,7 +62,8 @@ def command(
     """Show the state of a campaign, its speed and expected end, disk space, innovations, warnings; how to resume it.
 
     Nothing is written, and a running job is not disturbed. The command works on every machine that sees the folder, and
-    its time does not depend on the length of the campaign. 'Not begun' means that there is no checkpoint yet.
+    its time does not depend on the length of the campaign. 'Not begun' means that there is no checkpoint yet;
+    'branched', that a resume begins the branch.
     'Unknown' means that the job runs on another machine, and that its last heartbeat is neither recent nor old enough
     to decide whether it is alive.
     """
@@ -116,6 +117,8 @@ def command(
         typer.echo(f"  {warning}")
     if with_seconds:
         _print_seconds(timetable(campaign.last_records("seconds", _TIMED), config.time.cycle_hours))
+    if state == "branched":
+        typer.echo(f"Begin it with: landda resume {folder}")
     if state in ("stopped", "failed", "not begun") or report in ("pending", "interrupted", "failed"):
         typer.echo(f"Resume with: landda resume {folder}")
 
@@ -153,6 +156,8 @@ def _describe(state: Standing, owner: str) -> str:
         return f"failed: killed, no job is running ({owner})" if owner else "failed: killed, no job is running"
     if state == "unknown":
         return f"unknown: {owner}; that machine may have stopped, or its file system"
+    if state == "branched":
+        return "not begun: a branch of another campaign; 'landda resume' begins it"
     if state == "not begun":
         return "not begun: a start was interrupted before the first checkpoint"
     return state

@@ -40,7 +40,7 @@ from landda_hpc.errors import StorageError
 from landda_hpc.io.atomic import require_space, storage_errors, write_bytes, write_text
 from landda_hpc.parallel.process_identity import job_ends
 from landda_hpc.storage import folder_owner
-from landda_hpc.storage.folder_claim import has_begun, is_marked, lay_out, make_subfolders, require_free
+from landda_hpc.storage.folder_claim import has_begun, is_branch, is_marked, lay_out, make_subfolders, require_free
 from landda_hpc.storage.folder_contents import LOCK, remove_left_temporaries
 from landda_hpc.storage.folder_lock import Claim, FolderLock
 from landda_hpc.storage.folder_marker import Marker, read_marker, write_marker
@@ -161,8 +161,13 @@ class CampaignFolder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a new start would lose anything."""
+        """Whether a new start would lose what was computed."""
         return has_begun(self.path)
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it was set up as a branch of another campaign."""
+        return is_branch(self.path)
 
     def records_file(self, name: RecordName) -> Path:
         """Path of a file of records, e.g. ``cycles.jsonl``."""
@@ -248,7 +253,9 @@ class CampaignFolder:
             life = "alive" if self._lock.gives_sign(folder_owner.WATCH_S) else "unknown"
         if life in ("alive", "unknown"):
             return "running" if life == "alive" else "unknown"
-        return "failed" if self.has_begun else "not begun"
+        if self.has_begun:
+            return "failed"
+        return "branched" if self.is_branch else "not begun"
 
     def owner(self) -> str:
         """Description of the job that holds the folder, or held it last; empty if there was none."""

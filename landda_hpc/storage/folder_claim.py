@@ -15,6 +15,7 @@ from landda_hpc.errors import ConfigError, MissingFileError, StorageError
 from landda_hpc.io.atomic import final_name, storage_errors, sync_folder, write_text
 from landda_hpc.storage.folder_contents import LOCK, is_ours, look_through, remove_ours, require_no_links
 from landda_hpc.storage.folder_marker import MARKER, Marker, read_marker, write_marker
+from landda_hpc.storage.provenance_log import read_events
 from landda_hpc.storage.status import parse_status
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def is_campaign(root: Path) -> bool:
 
 
 def has_begun(root: Path) -> bool:
-    """Whether a new start would lose anything: a checkpoint, a record of a cycle, or a stored spin-up. Local."""
+    """Whether a new start would lose results: a checkpoint, a record of a cycle, or a stored spin-up. Local."""
     marker = read_marker(root)
     if marker is not None and marker.stage == "preparing":
         return False
@@ -55,6 +56,18 @@ def has_begun(root: Path) -> bool:
     names = [entry.name for entry in checkpoints.iterdir()] if checkpoints.is_dir() else []
     finished = any(is_ours(f"checkpoints/{name}") and final_name(name) is None for name in names)
     return finished or (root / "spinup.h5").is_file() or (records.is_file() and records.stat().st_size > 0)
+
+
+def is_branch(root: Path) -> bool:
+    """Whether a folder was set up as a branch of another campaign. Local.
+
+    Raises
+    ------
+    StorageError : its provenance is damaged.
+    """
+    marker = read_marker(root)
+    is_ready = marker is not None and marker.stage == "ready"
+    return is_ready and any(event["event"] == "branch" for event in read_events(root))
 
 
 def require_free(root: Path, overwrite: bool) -> None:
@@ -65,7 +78,7 @@ def require_free(root: Path, overwrite: bool) -> None:
     with storage_errors(root, "reading the folder"):
         names = sorted(entry.name for entry in root.iterdir())
     found = [name for name in names if name != LOCK and final_name(name) not in (LOCK, MARKER)]
-    if not found or (is_marked(root) and (overwrite or not has_begun(root))):
+    if not found or (is_marked(root) and (overwrite or not (has_begun(root) or is_branch(root)))):
         return
     some = some_of([name for name in found if name != MARKER])
     is_known = is_campaign(root)

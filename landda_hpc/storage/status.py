@@ -9,8 +9,9 @@ from typing import Final, Literal, get_args
 
 State = Literal["running", "stopped", "finished", "failed"]
 
-Standing = Literal["not begun", "running", "stopped", "finished", "failed", "unknown"]
-"""A state; "not begun" if there is nothing to resume from; "unknown" if it is not clear whether the campaign runs."""
+Standing = Literal["not begun", "branched", "running", "stopped", "finished", "failed", "unknown"]
+"""A state; "not begun" if there is nothing to resume from; "branched" if a resume begins a branch; "unknown" if it
+is not clear whether the campaign runs."""
 
 _STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "State": str,

@@ -245,6 +245,20 @@ def test_a_branch_with_changes(landda: Landda, whole: Mapping[str, Any]) -> None
     assert landda.here("status", "new", "--state").stdout.strip() == "finished"
 
 
+def test_a_new_branch_says_how_it_begins(landda: Landda, whole: Mapping[str, Any]) -> None:
+    """Neither 'landda run' nor another branch replaces it; a killed first job leaves a branch."""
+    arguments = ("branch", whole["path"], "new", "--from", "2022-06-02T12:00")
+    assert landda.here(*arguments).returncode == 0
+    assert landda.here("status", "new", "--state").stdout.strip() == "branched"
+    text = landda.here("status", "new").stdout
+    assert "not begun: a branch of another campaign" in text and "interrupted" not in text
+    assert "Begin it with: landda resume new" in text
+    for again in (("run", landda.write(), "-o", "new"), arguments):
+        done = landda.here(*again)
+        assert done.returncode == 3 and "Resume that campaign with `landda resume`" in " ".join(done.stderr.split())
+    assert (landda.folder / "new" / "branched_from.h5").is_file()
+
+
 def test_branches_that_are_refused(landda: Landda, whole: Mapping[str, Any]) -> None:
     for arguments, code, said in (
         (("--from", "2022-06-02T01:00"), 3, "has no checkpoint of 2022-06-02T01:00"),

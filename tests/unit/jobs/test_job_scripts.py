@@ -53,6 +53,7 @@ def test_scripts_are_shell(tmp_path: Path, scheduler: Any, chain: Any, varied: l
     text = render(job(folder, scheduler=scheduler, chain=chain, variants=variants, setup=["module load openmpi"]))
     done = subprocess.run([BASH, "-n"], input=text, text=True, capture_output=True, check=False)
     assert done.returncode == 0 and not done.stderr, done.stderr
+    assert ("export SLURM_KILL_BAD_EXIT=${SLURM_KILL_BAD_EXIT:-1}" in text) == (scheduler == "slurm")
     begin = "#SBATCH " if scheduler == "slurm" else "#PBS "
     lines = [line for line in text.splitlines() if line.startswith(begin)]
     wanted = {"slurm": "--ntasks-per-node=64", "pbs": "-l select=2:ncpus=64:mpiprocs=64"}[scheduler]
