@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from landda_hpc.config import CampaignConfig, read_resolved
 from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.formats.own.image_output import IMAGE
+from landda_hpc.io.file_format import FileFormat
 from landda_hpc.storage.campaign_folder import CampaignFolder, Status
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.storage.mean_files import list_means, means_folder
 from landda_hpc.storage.provenance_log import read_events
-from landda_hpc.storage.series_files import Period, list_series, series_folder
+from landda_hpc.storage.series_files import SERIES, Period, list_series, series_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +157,7 @@ class CampaignResults:
         ConfigError : the campaign does not have that run.
         DataError : the run has no images yet.
         """
-        return self._open(run, list(list_images(self._folder.images, self._known(run)).values()), "images")
+        return self._open(run, list(list_images(self._folder.images, self._known(run)).values()), IMAGE, "images")
 
     def series(self, run: str) -> xr.Dataset:
         """Soil water of a run at every cycle and land cell, loaded when it is used; needs ``output.series``.
@@ -166,7 +168,7 @@ class CampaignResults:
         DataError : the campaign has not recorded series of the run.
         """
         files = list_series(series_folder(self.path)).get(self._known(run), {})
-        return self._open(run, list(files.values()), "series")
+        return self._open(run, list(files.values()), SERIES, "series")
 
     def means(self, run: str, period: Period = "monthly") -> xr.Dataset:
         """Daily or monthly means of a run's soil water, loaded when they are used; needs ``output.series.means``.
@@ -178,20 +180,29 @@ class CampaignResults:
         """
         known = self._known(run)
         files = [f.path for f in list_means(means_folder(self.path)) if (f.run, f.period) == (known, period)]
-        return self._open(run, files, f"{period} means")
+        return self._open(run, files, SERIES, f"{period} means")
 
     def _known(self, run: str) -> str:
         if run not in (*self.runs, "nature"):
             raise ConfigError(f"campaign {self.config.name} has the runs {', '.join(self.runs)}; found '{run}'.")
         return run
 
-    def _open(self, run: str, files: list[Path], what: str) -> xr.Dataset:
+    def _open(self, run: str, files: list[Path], layout: FileFormat, what: str) -> xr.Dataset:
         import xarray as xr
 
         if not files:
             raise DataError(f"campaign '{self.path}' has no {what} of run '{run}'.")
+
         # Bounds, land mask and cell areas are the same in every file and are read once.
-        return xr.open_mfdataset(sorted(files), data_vars="minimal", coords="minimal", compat="override")
+        def checked(file: xr.Dataset) -> xr.Dataset:
+            objection = layout.objection(lambda name: str(file.attrs.get(name, "")))
+            if objection is not None:
+                raise DataError(f"'{file.encoding['source']}' {objection}")
+            return file
+
+        return xr.open_mfdataset(
+            sorted(files), preprocess=checked, data_vars="minimal", coords="minimal", compat="override"
+        )
 
     def _table(self, name: Any) -> pd.DataFrame:
         import pandas as pd

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from landda_hpc.campaign.provenance import software_now
-from landda_hpc.config import CampaignConfig, Observations, OutputConfig, TimeConfig, dump_config, read_resolved
+from landda_hpc.config import (
+    CampaignConfig,
+    ColmModelConfig,
+    Observations,
+    OutputConfig,
+    TimeConfig,
+    dump_config,
+    read_resolved,
+)
 from landda_hpc.errors import ConfigError, StorageError
+from landda_hpc.instances.colm_checkpoint import ColmCheckpoint
 from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.instance import bare_instances
 from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.instances.trajectory import accepted_identities, changed_trajectory
 from landda_hpc.io.atomic import atomic_replacement
@@ -65,12 +75,8 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
     if refused:
         raise ConfigError(f"--set {' '.join(refused)}: determined by the checkpoint of a branch. Leave it out.")
     began = read_resolved(campaign.config_file)
-    if began.model.embedded is None:
-        raise ConfigError(
-            f"{parent}: a branch needs model.kind = column; the state of {began.model.kind} is also in the model's own "
-            "restarts. Start another campaign whose section 'case' names a set of them "
-            "(checkpoint.restarts writes them to restart/)."
-        )
+    if not began.model.begins_from_checkpoint:
+        raise ConfigError(f"{parent}: campaigns with model.kind = {began.model.kind} cannot begin from a checkpoint.")
     header, state = read_header(checkpoint), digest(checkpoint)
     if header.config_hash not in accepted_identities(campaign.config_file):
         raise ConfigError(
@@ -79,9 +85,10 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
         )
     time = datetime.fromisoformat(header.valid_time)
     copied = output.absolute() / BRANCHED_FROM
-    config = read_resolved(
-        campaign.config_file, _of_branch(began.time, began.output, began.observations, time, copied) | dict(overrides)
-    )
+    changes = _of_branch(began.time, began.output, began.observations, time, copied)
+    if "spinup_days" in type(began.model).model_fields:
+        changes["model.spinup_days"] = 0
+    config = read_resolved(campaign.config_file, changes | dict(overrides))
     model = config.model.model_copy(update={"initial_file": checkpoint.absolute()})
     problems = initial_problems(config.model_copy(update={"model": model}), make_domain(config, n_ranks=1))
     if problems:
@@ -95,9 +102,12 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
             shutil.copyfile(checkpoint, temporary)
         if digest(copied) != state:
             raise StorageError(f"{copied} is not the state of {checkpoint}: the copy failed. Repeat the command.")
+        if isinstance(model, ColmModelConfig):
+            instances = bare_instances(config.runs, has_nature=config.twin is not None)
+            ColmCheckpoint(checkpoint.absolute(), time, model.tile_physics).copy_restarts(instances, copied)
         origin = {"parent": str(parent.absolute()), "checkpoint": checkpoint.name, "digest": state}
-        changes = {key: str(value) for key, value in overrides.items()}
-        add_event(output, "branch", {"time": time.isoformat(), **origin, "set": changes, **software_now()})
+        given = {key: str(value) for key, value in overrides.items()}
+        add_event(output, "branch", {"time": time.isoformat(), **origin, "set": given, **software_now()})
     finally:
         folder.unlock()
     return Branch(config, checkpoint, state, changed)
@@ -111,7 +121,6 @@ def _of_branch(
         "time.start": time.isoformat(),
         "model.initial": "checkpoint",
         "model.initial_file": str(copied),
-        "model.spinup_days": 0,
     }
     if calendar.assimilation_end < time:
         changes["time.assimilation_end"] = time.isoformat()

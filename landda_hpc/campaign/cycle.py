@@ -87,6 +87,9 @@ class Campaign:
                 received = stop.agreed(world) if stop else None
                 if received or self._schedule.is_saved(self.cycle):
                     self._save()
+                else:
+                    with self._clock("checkpoint"):
+                        self.parts.keeper.write_restarts(self._instances, self.cycle, time.valid_time(self.cycle))
                 self._record_times()
             if progress is not None and world.rank == 0:
                 progress(self.cycle, total, line)

@@ -12,7 +12,7 @@ import numpy as np
 
 from landda_hpc.campaign.monitoring import byte_size, duration
 from landda_hpc.campaign.trial import Trial
-from landda_hpc.config import CampaignConfig, CheckpointConfig, OutputConfig, Run, SeriesConfig, TimeConfig
+from landda_hpc.config import CampaignConfig, CheckpointConfig, KeepConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
 from landda_hpc.instances.campaign_spinup import trajectories
 from landda_hpc.instances.domain import Domain, make_domain, make_grid
@@ -144,13 +144,16 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     held = states * (sizes.fullest / max(1, sizes.n_tiles * instances))
     memory = trial.peak - states + held
     restarts = trial.restarts if config.checkpoint.restarts else 0.0
+    analyses = {clock.valid_time(n) for n in range(1, clock.n_analyses + 1)}
+    if config.output.keep_feedback is not None:
+        analyses -= not_kept(analyses, config.output.keep_feedback)
     parts = {
         "checkpoints": kept * trial.checkpoint,
-        "restarts": kept * restarts,
+        "restarts": kept_restarts(clock, config.checkpoint) * restarts,
         "images": with_analysis * trial.images + without * trial.forecast_images,
         "series": kept_series * days * trial.series,
         "means": means * days * trial.series,
-        "feedback": clock.n_analyses * trial.feedback,
+        "feedback": len(analyses) * trial.feedback,
         # Tables repeat the scores twice, as CSV and netCDF.
         "records": 2.0 * clock.n_cycles * trial.records,
         "figures": _figure_bytes(config.runs, with_analysis, without) if config.output.figures else 0.0,
@@ -196,6 +199,17 @@ def kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
     elif checkpoint.keep_yearly:
         for_good += years
     return min(written, checkpoint.keep_last + for_good)
+
+
+def kept_restarts(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
+    """Number of times of restart sets at the end."""
+    own = checkpoint.own_restarts
+    if own is None:
+        return kept_checkpoints(clock, checkpoint) if checkpoint.restarts else 0
+    step = timedelta(hours=own.every_hours)
+    times = {clock.start + n * step for n in range((clock.end - clock.start) // step + 1)}
+    keep = KeepConfig(last=own.keep_last, monthly=own.keep_monthly, yearly=own.keep_yearly)
+    return len(times - not_kept(times, keep, step))
 
 
 def _spinup_cycles(runs: Sequence[Run], spinup: timedelta, clock: TimeConfig, *, has_nature: bool) -> float:

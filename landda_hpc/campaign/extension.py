@@ -6,13 +6,12 @@ ends with the states and scores of a campaign that had the new end from its star
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from landda_hpc.campaign.provenance import software_now
-from landda_hpc.config import AnyModel, Run, TimeConfig, TwinConfig, dump_config, read_resolved
+from landda_hpc.config import TimeConfig, dump_config, read_resolved
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.trajectory import accepted_identities
 from landda_hpc.io.atomic import write_text
@@ -79,7 +78,6 @@ def extend_campaign(
         calendar = {"time.end": end.isoformat(), "time.assimilation_end": assimilation_end.isoformat()}
         extended = read_resolved(folder.config_file, calendar)
         _require_same_past(output, before, extended.time, reached)
-        _require_extensible(output, extended.model, extended.twin, extended.runs)
         _write(folder, before, extended.time, dump_config(extended))
     finally:
         folder.unlock()
@@ -99,21 +97,6 @@ def _require_same_past(output: Path, before: TimeConfig, after: TimeConfig, reac
             f"analyses until {after.assimilation_end.isoformat()} instead of {before.assimilation_end.isoformat()} "
             f"would change cycles that {output} has computed (until {reached.isoformat()}). Go back to a checkpoint "
             f"not after {last.isoformat()} first: landda rewind {output} --to TIME."
-        )
-
-
-def _require_extensible(output: Path, model: AnyModel, twin: TwinConfig | None, runs: Iterable[Run]) -> None:
-    """Raise ConfigError if files that were made at the start cover only the old calendar."""
-    if model.runs_here:
-        return
-    perturbed = twin is not None and twin.log_rain_sigma > 0.0
-    for run in runs:
-        given = run.ensemble or run.perturbation
-        perturbed = perturbed or (given is not None and given.log_rain_sigma > 0.0)
-    if perturbed:
-        raise ConfigError(
-            f"{output}: the perturbed rain (log_rain_sigma) of CoLM was written at the start, for the first calendar "
-            "only. Start another campaign with the longer calendar."
         )
 
 

@@ -159,6 +159,10 @@ class StateKeeper(Protocol):
         """Write a checkpoint and remove those that are no longer kept; return its file name. Collective."""
         ...
 
+    def write_restarts(self, instances: list[Instance], cycle: int, time: datetime) -> None:
+        """Write the restart sets that are due after a cycle without a checkpoint. Collective."""
+        ...
+
     def continue_memory(self, memory: Memory) -> None:
         """Continue the memories of another campaign's checkpoint, where they fit. Local: roots."""
         ...

@@ -22,7 +22,6 @@ from landda_hpc.instances.colm_case import CaseDomain
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.spun_up_start import initial_problems
-from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.methods.base.assembly import make_ensemble_method, make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.catalogue import Catalogue, open_source
@@ -65,8 +64,7 @@ def find_problems(
     """
     problems = list(survey.problems)
     missing = set()
-    embedded = config.model.embedded
-    is_stored = embedded is not None and StoredStates.of(embedded, config.data_root, config.time.start) is not None
+    is_stored = ModelSection.of(config.model).stored_states(config.data_root, config.time.start) is not None
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
     for name, observed in (

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from landda_hpc.analysis.running_statistics import MethodMemory
-from landda_hpc.config import CheckpointConfig, OutputConfig
+from landda_hpc.config import CheckpointConfig, KeepConfig, OutputConfig, RestartConfig
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
@@ -25,13 +25,15 @@ from landda_hpc.storage.checkpoint_format import GRID, MODEL_FILES
 from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
-from landda_hpc.storage.record_retention import is_first, prune_records
+from landda_hpc.storage.record_retention import is_first, not_kept, prune_records
 from landda_hpc.storage.retention import (
     apply_retention,
     checkpoint_name,
     checkpoint_times,
+    list_checkpoints,
     prune_restart_sets,
     remove_later,
+    times_of_sets,
 )
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class CheckpointKeeper:
     Attributes
     ----------
     settings : when checkpoints are written, and which are kept.
-    output : which images and series are kept.
+    output : which images, series and feedback files are kept.
     cycle_hours : hours between analyses.
     header : of the campaign's checkpoints, with the values of its start.
     domain, world, folder : of the campaign.
@@ -84,7 +86,7 @@ class CheckpointKeeper:
         mine = self.domain.layout.tiles_of(world.rank)
         parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
         write_checkpoint(self.folder.checkpoints / name, world, header, parts, self.settings.mode)
-        if self.settings.restarts:
+        if self.settings.restarts_at(cycle * self.cycle_hours):
             self.models.write_restarts(instances, time)
         with together(world, "removing old checkpoints"):
             if world.rank == 0:
@@ -92,6 +94,16 @@ class CheckpointKeeper:
                 retain(self.settings, self.cycle_hours, self.folder, self.models, cycle)
                 retain_records(self.output, self.folder, self.inventory, time)
         return name
+
+    def write_restarts(self, instances: list[Instance], cycle: int, time: datetime) -> None:
+        """Write the restart sets that are due after a cycle without a checkpoint, and remove old ones. Collective."""
+        own = self.settings.own_restarts
+        if own is None or not self.settings.restarts_at(cycle * self.cycle_hours):
+            return
+        self.models.write_restarts(instances, time)
+        with together(self.world, "removing old restart sets"):
+            if self.world.rank == 0:
+                retain_restarts(own, self.folder, time)
 
     def continue_memory(self, memory: Memory) -> None:
         """Continue the memories of another campaign's checkpoint in runs of the same name. Local: roots.
@@ -121,8 +133,8 @@ class CheckpointKeeper:
             remembering.restore(memory[name])
 
 
-def lacks_restarts(settings: CheckpointConfig, names: Iterable[str], folder: CampaignFolder, time: datetime) -> bool:
-    """Whether requested restart sets are missing or incomplete at a time. Local: rank 0.
+def lacks_restarts(names: Iterable[str], folder: CampaignFolder, time: datetime) -> bool:
+    """Whether restart sets are missing or incomplete at a time. Local: rank 0.
 
     A job may be killed between a checkpoint and its restart sets.
 
@@ -131,13 +143,15 @@ def lacks_restarts(settings: CheckpointConfig, names: Iterable[str], folder: Cam
     names : of the campaign's instances.
     """
     sets = (folder.restart / time_label(time) / name / MANIFEST for name in names)
-    return settings.restarts and not all(path.is_file() for path in sets)
+    return not all(path.is_file() for path in sets)
 
 
 def retain(
     settings: CheckpointConfig, cycle_hours: int, folder: CampaignFolder, models: ModelSystem, cycle: int
 ) -> None:
-    """Remove checkpoints that are not retained, with the restart sets of their times. Local: rank 0.
+    """Remove checkpoints that are not retained, and restart sets: those of their times, or by their own rule.
+
+    Local: rank 0.
 
     Called after every checkpoint, and at a resume, because a job may be killed between a checkpoint and this call.
 
@@ -149,12 +163,30 @@ def retain(
     is_kept = partial(is_first, step=step, monthly=settings.keep_monthly, yearly=settings.keep_yearly)
     apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle, is_kept)
     kept = checkpoint_times(folder.checkpoints)
-    prune_restart_sets(folder.restart, kept)
+    if settings.own_restarts is None:
+        prune_restart_sets(folder.restart, kept)
+    else:
+        of_cycle = [time for (n, _), time in zip(list_checkpoints(folder.checkpoints), kept, strict=True) if n == cycle]
+        for time in of_cycle:
+            retain_restarts(settings.own_restarts, folder, time)
     models.release(kept)
 
 
+def retain_restarts(rule: RestartConfig, folder: CampaignFolder, now: datetime) -> None:
+    """Remove restart sets that a rule of their own does not keep. Local: rank 0.
+
+    Parameters
+    ----------
+    now : time of the state; later sets, which a resume writes again, stay.
+    """
+    times = times_of_sets(folder.restart)
+    past = {time for time in times if time <= now}
+    keep = KeepConfig(last=rule.keep_last, monthly=rule.keep_monthly, yearly=rule.keep_yearly)
+    prune_restart_sets(folder.restart, times - not_kept(past, keep, timedelta(hours=rule.every_hours)))
+
+
 def retain_records(output: OutputConfig, folder: CampaignFolder, inventory: Inventory, now: datetime) -> None:
-    """Remove images and series that are not kept, also from the inventory. Local: rank 0.
+    """Remove images, series and feedback that are not kept, also from the inventory. Local: rank 0.
 
     Called after every checkpoint, and at a resume, with the time of the newest checkpoint.
     """

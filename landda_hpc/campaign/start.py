@@ -35,7 +35,6 @@ from landda_hpc.instances.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
-from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
@@ -203,9 +202,8 @@ def resume_campaign(
                     retain(config.checkpoint, config.time.cycle_hours, folder, models, cycle)
                     if header is not None:
                         retain_records(config.output, folder, inventory, config.time.valid_time(cycle))
-                    lacks_sets = header is not None and lacks_restarts(
-                        config.checkpoint, config.instance_names, folder, config.time.valid_time(cycle)
-                    )
+                    due = header is not None and config.checkpoint.restarts_at(cycle * config.time.cycle_hours)
+                    lacks_sets = due and lacks_restarts(config.instance_names, folder, config.time.valid_time(cycle))
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
@@ -317,7 +315,7 @@ def _continue_memory(
 ) -> None:
     """Continue the methods' memories of the checkpoint from which a campaign begins, if it has one. Collective."""
     with together(world, "continuing the methods' memory"):
-        stored = None if model.embedded is None else StoredStates.of(model.embedded, data_root, start)
+        stored = ModelSection.of(model).stored_states(data_root, start)
         memory = {} if stored is None else stored.memory()
         if memory:
             keeper.continue_memory(memory)

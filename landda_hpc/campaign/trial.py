@@ -191,7 +191,8 @@ def shortened(plain: dict[str, Any], clock: TimeConfig, analyses: int, cycles: i
     if "spinup_days" in plain["model"]:
         plain["model"]["spinup_days"] = 0
     plain["checkpoint"] |= {"every_hours": cycles * clock.cycle_hours, "keep_every": None}
-    plain["output"] |= {"times": [], "figures": False, "keep_images": None}
+    plain["checkpoint"]["restarts"] = bool(plain["checkpoint"]["restarts"])
+    plain["output"] |= {"times": [], "figures": False, "keep_images": None, "keep_feedback": None}
     if plain["output"].get("series") is not None:
         plain["output"]["series"] |= {"keep": None}
     plain["verification"] |= {"discard_days": 0.0}

@@ -30,7 +30,14 @@ from landda_hpc.config.observations import (
     TwinObservations,
     WithheldConfig,
 )
-from landda_hpc.config.output import CheckpointConfig, KeepConfig, OutputConfig, ParallelConfig, SeriesConfig
+from landda_hpc.config.output import (
+    CheckpointConfig,
+    KeepConfig,
+    OutputConfig,
+    ParallelConfig,
+    RestartConfig,
+    SeriesConfig,
+)
 from landda_hpc.config.problems import parse_section, problems_of
 from landda_hpc.config.quality import (
     CHECKS,
@@ -122,6 +129,7 @@ __all__ = [
     "RegionStd",
     "RegressionDepth",
     "RegriddingConfig",
+    "RestartConfig",
     "Run",
     "Section",
     "SeriesConfig",

@@ -109,7 +109,10 @@ class CampaignConfig(Section):
                     f"observations.entry = {assimilated} has stations ({entry.product}), which serve for "
                     f"verification only; name an entry with a gridded product"
                 )
-        for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
+        intervals = [("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)]
+        if self.checkpoint.own_restarts is not None:
+            intervals.append(("checkpoint.restarts", self.checkpoint.own_restarts.every_hours))
+        for key, hours in intervals:
             if hours % self.time.cycle_hours:
                 problems.append(
                     f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"

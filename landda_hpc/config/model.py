@@ -25,6 +25,8 @@ class AnyModel(Section):
     ``instances.model_section.ModelSection`` says how its instances are computed.
     """
 
+    begins_from_checkpoint: ClassVar[bool] = False
+    """Whether ``initial: checkpoint`` and ``initial_file`` begin from a checkpoint of another campaign."""
     OPERATION: ClassVar[frozenset[str]] = frozenset()
     """Keys that affect how the model runs but not its results; a resume may change them."""
     runs_here: ClassVar[bool] = True
@@ -58,6 +60,8 @@ class AnyModel(Section):
 
 class ColumnModelConfig(AnyModel):
     """The embedded column model."""
+
+    begins_from_checkpoint: ClassVar[bool] = True
 
     kind: Literal["column"] = "column"
     physics: Literal["soil_water", "land_surface"] = Field(
@@ -148,6 +152,16 @@ class ColmModelConfig(AnyModel):
 
     kind: Literal["colm"] = "colm"
     executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
+    initial: Literal["case", "checkpoint"] = Field(
+        "case",
+        description="initial state: 'case' = the case's restart of the campaign's start, 'checkpoint' = a checkpoint "
+        "of another campaign of the same case, with the restarts that it names; runs of the same name also continue "
+        "what their methods have learned",
+    )
+    initial_file: Path | None = Field(
+        None,
+        description="with initial: checkpoint, its file, under data_root, in the folder of its campaign",
+    )
     launch: str = Field(
         "{exe} {namelist}",
         max_length=4096,
@@ -180,6 +194,7 @@ class ColmModelConfig(AnyModel):
     """Keys that affect how the model runs but not its results; a resume may change them."""
 
     runs_here: ClassVar[bool] = False
+    begins_from_checkpoint: ClassVar[bool] = True
 
     def problems(
         self, time: TimeConfig, forcing: Forcing, case: CaseConfig | None, twin: TwinConfig | None
@@ -188,6 +203,8 @@ class ColmModelConfig(AnyModel):
         problems: list[str] = []
         if case is None:
             problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
+        if (self.initial == "checkpoint") != (self.initial_file is not None):
+            problems.append("model.initial = checkpoint and model.initial_file are used together: give both or neither")
         with_fields = {"length_cells", "length_lon_cells", "long_share"}
         able = {"wetness_sigma", "log_rain_sigma", "weather_correlation"} | with_fields
         strange = (changed_fields(twin) if twin else set()) - able

@@ -36,6 +36,15 @@ class KeepConfig(Section):
     yearly: bool = Field(False, description="also keep the first time of each year")
 
 
+class RestartConfig(Section):
+    """Interval of the restart sets, and rules for keeping them, if both are not those of the checkpoints."""
+
+    every_hours: Count = Field(24, description="simulated hours between restart sets")
+    keep_last: Count = Field(2, description="newest times kept")
+    keep_monthly: bool = Field(False, description="keep the first time of each month permanently")
+    keep_yearly: bool = Field(False, description="keep the first time of each year permanently")
+
+
 class CheckpointConfig(Section):
     """Interval of the checkpoints, and rules for keeping them."""
 
@@ -49,12 +58,22 @@ class CheckpointConfig(Section):
         description="written by all ranks with parallel HDF5, or gathered to one rank; 'auto' = parallel if "
         "h5py supports it",
     )
-    restarts: bool = Field(
+    restarts: bool | RestartConfig = Field(
         False,
-        description="also write restart files to restart/ with each checkpoint, and remove them with it: for the "
-        "embedded model one file per run and 65,536 tiles in CoLM's layout, for your CoLM all files of each run's "
-        "analysed restart",
+        description="also write restart files to restart/, with each checkpoint, and remove them with it (true), or "
+        "with a cadence of their own (every_hours, keep_last, keep_monthly, keep_yearly): for the embedded model one "
+        "file per run and 65,536 tiles in CoLM's layout, for your CoLM all files of each run's analysed restart",
     )
+
+    def restarts_at(self, hours: int) -> bool:
+        """Whether restart sets are written with a checkpoint so many hours after the start."""
+        own = self.own_restarts
+        return bool(self.restarts) if own is None else hours % own.every_hours == 0
+
+    @property
+    def own_restarts(self) -> RestartConfig | None:
+        """The cadence of the restart sets; None if it is that of the checkpoints."""
+        return None if isinstance(self.restarts, bool) else self.restarts
 
 
 class SeriesConfig(Section):
@@ -86,6 +105,9 @@ class OutputConfig(Section):
     every_hours: Count = Field(24, description="simulated hours between image files")
     keep_images: KeepConfig | None = Field(
         None, description="times of image files that are kept, and all of 'times'; default all"
+    )
+    keep_feedback: KeepConfig | None = Field(
+        None, description="times of feedback files (observations.feedback) that are kept; default all"
     )
     times: tuple[UtcTime, ...] = Field(
         (), max_length=MAX_CYCLES, description="additional times of image files, UTC; each must be the end of a cycle"

@@ -12,7 +12,7 @@ import numpy as np
 
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.own.image_output import open_image
 from landda_hpc.observation.feedback import feedback_name, read_feedback
 from landda_hpc.observation.image_observation import Flag
 from landda_hpc.storage.image_files import list_images
@@ -150,11 +150,11 @@ def _image_names(fields: set[str], *, is_changed: bool) -> bool:
 def _remedy(cycle_hours: int, *, is_changed: bool) -> str:
     wanted = "background, innovation" + (", increment" if is_changed else "")
     text = f"Run it with output.every_hours: {cycle_hours} and {wanted} among output.fields"
-    return text + ("." if is_changed else ", or with observations.feedback: true.")
+    return text + ("." if is_changed else ", or with observations.feedback: true (output.keep_feedback removes files).")
 
 
 def _from_image(path: Path, time: datetime, is_soil: BoolArray, *, is_changed: bool) -> StoredAnalysis:
-    with NetcdfFile(path) as file:
+    with open_image(path) as file:
 
         def image(name: str) -> FloatArray | None:
             values = file.values(name)[0] if file.has(name) else None

@@ -105,7 +105,7 @@ def model_problems(
         problems.append(f"model.executable: '{program}' is not executable (chmod +x).")
     problems += _problems_of_launch(model, program)
     problems += unsupported(case, program if program.is_file() else None)
-    if begins:
+    if begins and model.initial == "case":
         problems += _problems_of_start(clock.start, case)
     problems += _problems_of_namelist(clock, case.namelist)
     problems += _problems_of_forcing(clock, case.namelist)
@@ -129,8 +129,11 @@ def remarks(cycle_hours: int, model: ColmModelConfig, case: CaseDomain) -> list[
 
 def runs_on_disk(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
     """Disk space of the real model's runs, from the size of the case's restart. Local."""
-    folder = case.case.state_folder(start)
-    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, start))
+    files = case.case
+    time = start if files.state_folder(start).is_dir() else max(files.times(), default=None)
+    if time is None:
+        return f"{runs} runs, {model.side_by_side} at a time; the case has no restart, of which the size would be known"
+    size = sum((files.state_folder(time) / file.path).stat().st_size for file in restart_files(files, time))
     # In addition to those that are kept: a window's start, its copy, and its end.
     disk = runs * size * (max(model.keep_restarts, kept) + 3)
     return (

@@ -25,13 +25,14 @@ from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.case_checks import time_step
 from landda_hpc.instances.colm_case import read_forcing
+from landda_hpc.instances.colm_checkpoint import FOLDER, ColmCheckpoint
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
 from landda_hpc.instances.instance import Instance, by_run
 from landda_hpc.instances.model_setup import ModelSetup
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
-from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, WeatherChange, perturb_forcing
+from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, WeatherChange, perturb_forcing, written_period
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from landda_hpc.model.colm.write_back import WRITTEN
 from landda_hpc.model.forcing.perturbed import ForcingPerturbations
@@ -44,9 +45,6 @@ from landda_hpc.storage.hashing import hash_file
 from landda_hpc.storage.retention import checkpoint_times
 
 logger = logging.getLogger(__name__)
-
-FOLDER: Final = "models"
-"""Folder of the runs in the campaign's folder."""
 
 _MOST_LOST: Final = 0.2
 """Largest fraction of an ensemble's members that are replaced in one window."""
@@ -81,6 +79,10 @@ class ColmModels:
         self._forcing = read_forcing(self._case.namelist)
         self._runs = {i.name: self._run_folder(i) for i in setup.bare_instances()}
         self._program = _program(model, setup.data_root)
+        self._period = (setup.time.start, setup.time.end)
+        self._stored: ColmCheckpoint | None = None
+        if model.initial_file is not None:
+            self._stored = ColmCheckpoint(setup.data_root / model.initial_file, setup.time.start, "soil_water")
 
     # ------------------------------------------------------------------ interface of a campaign
 
@@ -94,18 +96,25 @@ class ColmModels:
         return instances
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002 - of the protocol
-        """Copy the case's restart of the campaign's start to every run; perturb members and nature. Collective."""
-        start = self._setup.time.start
+        """Copy the restart of the campaign's start to every run; perturb members and nature. Collective.
+
+        An instance that has a state in a checkpoint begins from that, unperturbed.
+        """
+        start, stored = self._setup.time.start, self._stored
         with together(self._world, "making the runs' folders"):
             for instance in self._mine_to_start(instances):
                 run = self._runs[instance.name]
                 run.clear_work()
-                run.begin(start)
+                run.begin(start, stored.case_of(stored.chosen(instance), run.base) if stored is not None else None)
                 self._write_forcing(instance)
         self._read(instances, start)
-        with together(self._world, "perturbing initial states"):
+        with together(self._world, "reading and perturbing initial states"):
             for instance in instances:
-                self._perturb_state(instance)
+                if stored is not None and instance.model is not None:
+                    mine = self._domain.layout.tiles_of(self._world.rank)
+                    instance.state = stored.read(stored.chosen(instance), mine, self._domain)
+                if stored is None or not stored.has(instance.name):
+                    self._perturb_state(instance)
 
     def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Run the model from the analysed states; see ``ModelSystem``. Collective."""
@@ -176,7 +185,11 @@ class ColmModels:
             for instance in self._mine_to_start(instances):
                 self._runs[instance.name].clear_work()
                 self._runs[instance.name].remove_later(time)
-                if self._forcing.is_changed and not self._changes_weather(instance):
+                # That of an extended campaign was written for the earlier calendar.
+                if (
+                    not self._changes_weather(instance)
+                    or written_period(self._runs[instance.name].path) != self._period
+                ):
                     self._write_forcing(instance)
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
@@ -317,8 +330,8 @@ class ColmModels:
             if self._forcing.is_changed:
                 write_bytes(folder / FORCING_NAME, forcing.content)
             return
-        period, step = (self._setup.time.start, self._setup.time.end), timedelta(seconds=time_step(self._case.namelist))
-        perturb_forcing(forcing, self._weather_change(instance), folder, period, step)
+        step = timedelta(seconds=time_step(self._case.namelist))
+        perturb_forcing(forcing, self._weather_change(instance), folder, self._period, step)
 
     def _perturb_state(self, instance: Instance) -> None:
         """Add a run's perturbation to its initial soil water, within the bounds of an analysis. Local."""

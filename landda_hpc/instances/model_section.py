@@ -60,6 +60,15 @@ class ModelSection(AnyModel):
         """
         return []
 
+    def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
+        """States of another campaign that the model begins from; None by default. Local.
+
+        Parameters
+        ----------
+        data_root, start : of the campaign.
+        """
+        return None
+
     def estimate(self, clock: TimeConfig, case: CaseDomain | None, n_runs: int, n_kept: int) -> dict[str, str]:
         """Requirements of the model's runs that a trial does not measure, in words by topic; default none. Local.
 
@@ -115,7 +124,3 @@ class EmbeddedModelSection(ModelSection):
         from landda_hpc.instances.column_models import climate_start
 
         return climate_start(setup, instance, time, mine)
-
-    def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
-        """The restart sets that the model begins from in place of an initial state; None by default. Local."""
-        return None

@@ -12,7 +12,7 @@ from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.own.spun_up import SpunUpColumns, days_apart, read_spun_up
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import bare_instances
-from landda_hpc.instances.warm_start import StoredStates
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
@@ -64,7 +64,7 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
 
 
 def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool = True) -> list[str]:
-    """Problems of the spun-up state or restart sets from which a campaign starts, one line each. Local.
+    """Problems of the spun-up state, restart sets or checkpoint from which a campaign starts, one line each. Local.
 
     Parameters
     ----------
@@ -72,13 +72,11 @@ def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool =
     is_whole : whether it is the campaign's domain.
     """
     model, start = config.model.embedded, config.time.start
-    if model is None:
-        return []
-    sets = StoredStates.of(model, config.data_root, start)
+    sets = ModelSection.of(config.model).stored_states(config.data_root, start)
     if sets is not None:
         instances = bare_instances(config.runs, has_nature=config.twin is not None)
         return sets.problems(instances, len(domain.tiles) if is_whole else None)
-    if model.initial != "spun_up":
+    if model is None or model.initial != "spun_up":
         return []
     name = model.initial_file
     path = spun_up_path() if name is None else config.data_root / name

@@ -115,12 +115,19 @@ class StoredStates(ABC):
         problems = []
         for instance in instances:
             try:
-                # Members without a state branch from the control.
-                is_plain = instance.is_plain or instance.member is not None
-                self._require_fit(self.content(self._chosen(instance.name, is_plain=is_plain)), n_tiles)
+                self._require_fit(self.content(self.chosen(instance)), n_tiles)
             except LandDAError as error:
                 problems.append(f"model.initial = {self.kind}, '{instance.name}': {error}")
         return problems
+
+    def chosen(self, instance: Instance) -> str:
+        """The state from which an instance begins: its own, or the control's for unperturbed runs and members. Local.
+
+        Raises
+        ------
+        StorageError : there is none.
+        """
+        return self._chosen(instance.name, is_plain=instance.is_plain or instance.member is not None)
 
     def _chosen(self, name: str, *, is_plain: bool) -> str:
         """The instance itself; for an unperturbed run without a state, the control."""
@@ -183,25 +190,26 @@ class CheckpointStates(StoredStates):
     expected = "a checkpoint, checkpoints/checkpoint_NNNNNN_YYYYMMDDTHHMM.h5 of a campaign"
 
     @cached_property
-    def _header(self) -> CheckpointHeader:
+    def header(self) -> CheckpointHeader:
+        """Header of the checkpoint. Local."""
         return read_header(self.path)
 
     def names(self) -> list[str]:
         """See ``StoredStates.names``."""
-        return list(self._header.instances)
+        return list(self.header.instances)
 
     def content(self, name: str) -> Content:  # noqa: ARG002 - all instances have the same
         """See ``StoredStates.content``."""
-        header = self._header
+        header = self.header
         return Content(datetime.fromisoformat(header.valid_time), header.variables, header.n_tiles, self.path)
 
     def memory(self) -> Memory:
         """See ``StoredStates.memory``."""
-        return decode_memory(self._header.records)
+        return decode_memory(self.header.records)
 
     def read(self, name: str, mine: slice, domain: Domain) -> TileState:
         """See ``StoredStates.read``; checkpoints of earlier versions do not hold their grid."""
-        grid = self._header.records.get(GRID, domain.grid.describe())
+        grid = self.header.records.get(GRID, domain.grid.describe())
         if grid != domain.grid.describe():
             raise StorageError(
                 f"{self.path} holds tiles of {grid}, the campaign has {domain.grid.describe()}: use the grid that "

@@ -15,9 +15,11 @@ from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.grid import Grid
+from landda_hpc.io.file_format import FileFormat
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.observation.image_observation import REASONS, ImageObservation
 
+_FORMAT: Final = FileFormat("landda_hpc feedback", 1)
 _STANDARD_NAME: Final = "volume_fraction_of_condensed_water_in_soil"
 _NAME_LENGTH: Final = 40
 
@@ -133,6 +135,7 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         "source": feedback.source,
         "runs": " ".join(feedback.runs),
         **(attributes or {}),
+        **_FORMAT.attributes(),
     }
     with new_netcdf(path, 8 * n * (8 + 2 * n_run) + 65536, of_file) as file:
         file.dimensions({"observation": n, "run": n_run, "name_length": _NAME_LENGTH, "bnds": 2})
@@ -175,9 +178,12 @@ def read_feedback(path: Path) -> Feedback:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : the file is damaged or is not a feedback file.
+    DataError : the file is damaged, is not a feedback file, or another version of the software wrote it.
     """
     with NetcdfFile(path) as file:
+        objection = _FORMAT.objection(file.file_attribute)
+        if objection is not None:
+            raise DataError(f"'{path}' {objection}")
         missing = [name for name in ("run_name", "time", "value", "flag", "background") if not file.has(name)]
         if missing:
             raise DataError(f"'{path}' is not a feedback file: {', '.join(missing)} missing.")

@@ -28,10 +28,12 @@ REWOUND: Final = "rewound"
 """Subfolder of what was dropped when the campaign was rewound, in a folder per rewind with the same relative paths."""
 
 BRANCHED_FROM: Final = "branched_from.h5"
-"""Copy of the checkpoint of another campaign from which a campaign begins."""
+"""Copy of the checkpoint of another campaign from which a campaign begins; the restarts of CoLM that it names are in
+the folder of this name without the suffix."""
 
 SUBFOLDERS: Final = (
     "checkpoints", "restart", "images", "figures", "series", "means", "verification", "feedback", "models", REWOUND,
+    "branched_from",
 )  # fmt: skip
 
 _LABEL: Final = r"\d{4}-\d{3}-\d{5}"
@@ -57,6 +59,7 @@ _OURS: Final = re.compile(
             r"verification/figures/(?:r|scc|anomalies|stations|station_series|station_anomalies)_[^/]+\.png",
             # Folders made for the model, which may write any file here.
             rf"models/[^/]+/(?:(?:restart|history)/{_LABEL}|work|forcing)/.+",
+            rf"branched_from/[^/]+/restart/{_LABEL}/.+",
             rf"models/[^/]+/(?:forcing\.nml|logs/{_LABEL}\.try\d+\.log)",
         )
     )

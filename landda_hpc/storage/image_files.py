@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from landda_hpc.constants import N_UPPER, BoolArray
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
-from landda_hpc.formats.own.image_output import OutputField, write_images
+from landda_hpc.formats.own.image_output import IMAGE, OutputField, write_images
 from landda_hpc.grid import Grid
 
 Attributes = Mapping[str, Any]
@@ -135,6 +135,7 @@ def write_image(
     StorageError : the file cannot be written.
     """
     path = folder / image_name(run, valid_time)
+    stated = {key: value for key, value in vars(provenance).items() if value}
     write_images(
         path,
         grid,
@@ -142,6 +143,6 @@ def write_image(
         time=valid_time,
         depth_m=depth_m,
         is_land=is_land,
-        attributes={"run": run, **{key: value for key, value in vars(provenance).items() if value}},
+        attributes={**IMAGE.attributes(), "run": run, **stated},
     )
     return path

@@ -1,4 +1,4 @@
-"""Removal of images and series that the configuration does not keep: the newest, and the first of a month or year stay.
+"""Removal of images, series and feedback that are not kept: the newest, and the first of a month or year stay.
 
 ``released.txt`` lists the removed files, so that they do not count as missing at earlier checkpoints. Local: rank 0.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -28,23 +29,26 @@ def is_first(time: datetime, step: timedelta, *, monthly: bool, yearly: bool) ->
     return (yearly and is_of_year) or (monthly and (is_of_year or before.month != time.month))
 
 
-def not_kept(times: Collection[datetime], keep: KeepConfig, step: timedelta) -> set[datetime]:
+def not_kept(times: Collection[datetime], keep: KeepConfig, step: timedelta | None = None) -> set[datetime]:
     """The times that a rule does not keep.
 
     Parameters
     ----------
     times : all times.
     keep : the rule.
-    step : between times.
+    step : between times. None: they are irregular, and the first that exists of a month or year is kept. That stays the
+        same when the others are removed.
     """
-    older = sorted(set(times))[: -keep.last]
-    return {time for time in older if not is_first(time, step, monthly=keep.monthly, yearly=keep.yearly)}
+    every = sorted(set(times))
+    steps = [step] * len(every) if step is not None else [b - a for a, b in pairwise([datetime.min, *every])]
+    older = zip(every[: -keep.last], steps, strict=False)
+    return {time for time, gap in older if not is_first(time, gap, monthly=keep.monthly, yearly=keep.yearly)}
 
 
 def prune_records(
     folder: Path, output: OutputConfig, now: datetime, checkpoints: Collection[datetime]
 ) -> tuple[str, ...]:
-    """Remove images and series that are not kept; return their relative paths.
+    """Remove images, series and feedback files that are not kept; return their relative paths.
 
     Parameters
     ----------
@@ -68,9 +72,12 @@ def prune_records(
         needed = {time.date() for time in (*checkpoints, now, now - _DAY)}
         old = {day for day in not_kept(days, output.series.keep, _DAY) if day.date() not in needed}
         dropped += [name for day in sorted(old) for name in days[day]]
+    if output.keep_feedback is not None:
+        feedback = _by_time(folder, folder.glob("feedback/*.nc"), now)
+        dropped += [name for time in sorted(not_kept(feedback, output.keep_feedback)) for name in feedback[time]]
     if dropped:
         _remember(folder, dropped)
-        with storage_errors(folder, "removing images and series that are not kept"):
+        with storage_errors(folder, "removing files that are not kept"):
             for name in dropped:
                 (folder / name).unlink(missing_ok=True)
     return tuple(dropped)

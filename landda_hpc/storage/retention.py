@@ -141,12 +141,12 @@ def remove_later(folder: Path, cycle: int) -> None:
 
 
 def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
-    """Remove the restart sets of times without a checkpoint; return their folders. Local: rank 0.
+    """Remove the restart sets of all but some times; return their folders. Local: rank 0.
 
     Parameters
     ----------
     root : folder of all sets, ``<root>/<YYYY-DDD-SSSSS>/<instance>/``.
-    kept : valid times of the checkpoints.
+    kept : valid times of the sets that stay.
 
     Notes
     -----
@@ -167,6 +167,12 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
             _remove_empty(folder)
         removed.append(folder)
     return removed
+
+
+def times_of_sets(root: Path) -> set[datetime]:
+    """Valid times of the restart sets in a folder, complete or not. Local."""
+    found = (_time_of_set(folder) for folder in (root.iterdir() if root.is_dir() else ()))
+    return {time for time in found if time is not None}
 
 
 def _time_of_set(folder: Path) -> datetime | None:

@@ -24,6 +24,7 @@ from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.errors import StorageError
 from landda_hpc.grid import Grid
 from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.file_format import ATTRIBUTES, FileFormat
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.storage.hashing import hash_array, hash_bytes
 
@@ -32,6 +33,9 @@ Float32Array = npt.NDArray[np.float32]
 _NAME: Final = re.compile(r"(.+)_(\d{8})\.nc")
 _EPOCH: Final = datetime(1970, 1, 1)
 """Epoch of ``TIME_UNITS``."""
+
+SERIES: Final = FileFormat("landda_hpc series", 1)
+"""Series and means, which have the same layout."""
 
 _ROOM: Final = 65536
 """Maximum number of bytes of coordinates and attributes, except those of the cells."""
@@ -299,7 +303,8 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
     hours = _hours(day.slices)
     first = day.slices[min(day.slices)]
     n_bytes = hours.size * sum(getattr(first, name).nbytes for name in _FIELDS) + 24 * frame.cell.size + _ROOM
-    with new_netcdf(path, n_bytes, {**day.attributes, "run": run}, make_folder=period is not None) as file:
+    stated = {**day.attributes, "run": run, **SERIES.attributes()}
+    with new_netcdf(path, n_bytes, stated, make_folder=period is not None) as file:
         sizes = {
             "time": hours.size,
             "layer": first.soil_moisture.shape[0],
@@ -339,7 +344,7 @@ def read_day(path: Path) -> SeriesDay:
 
     Raises
     ------
-    StorageError : the file is missing, damaged, or was not written by ``write_day``.
+    StorageError : the file is missing, damaged, not written by ``write_day``, or of another version of the software.
     """
     with _opened(path) as file:
         day = _describe(file)
@@ -366,6 +371,9 @@ def open_day(path: Path) -> Iterator[SeriesDay]:
 def _opened(path: Path) -> Iterator[netCDF4.Dataset]:
     with storage_errors(path, "reading", "Remove the file, or fetch it again."), netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)
+        objection = SERIES.objection(lambda name: str(file.getncattr(name)) if name in file.ncattrs() else "")
+        if objection is not None:
+            raise StorageError(f"{path} {objection}")
         yield file
 
 
@@ -379,7 +387,8 @@ def _describe(file: netCDF4.Dataset) -> SeriesDay:
         lon=np.asarray(file["cell_lon"][:], np.float64),
         depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
     )
-    attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in ("Conventions", "run")}
+    apart = ("Conventions", "run", *ATTRIBUTES)
+    attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in apart}
     slices = StoredSlices({time: partial(_read_slice, file, i) for i, time in enumerate(times)})
     return SeriesDay(frame, slices, attributes)
 

@@ -13,7 +13,7 @@ import numpy as np
 from landda_hpc.config import read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.own.image_output import open_image
 from landda_hpc.formats.products.image_series import ImageSeries, open_image_series
 from landda_hpc.grid import Grid
 from landda_hpc.observation.bias import ClimatologyPair, fit_climatologies
@@ -78,7 +78,7 @@ def campaign_archive(
     images = list_images(campaign.images, run)
     for time, path in images.items():
         if (first is None or time >= first) and (last is None or time <= last):
-            with NetcdfFile(path) as file:
+            with open_image(path) as file:
                 for name, found in paths.items():
                     if holds(file, "observation") and holds(file, name):
                         found.append(path)

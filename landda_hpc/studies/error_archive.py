@@ -17,7 +17,7 @@ from landda_hpc.analysis.wedge_variances import WedgeSpectrum, archive_spectrum
 from landda_hpc.config import FrameConfig
 from landda_hpc.constants import N_UPPER, SOIL_Z, FloatArray
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.own.image_output import open_image
 from landda_hpc.formats.own.wedge_spectra import write_wedge_spectrum
 from landda_hpc.formats.products.image_series import ImageSeries, open_image_series
 from landda_hpc.grid import Grid
@@ -123,7 +123,7 @@ def campaign_differences(
     paths = []
     for time, path in images.items():
         if (first is None or time >= first) and (last is None or time <= last):
-            with NetcdfFile(path) as file:
+            with open_image(path) as file:
                 if all(holds(file, name) for name in names):
                     paths.append(path)
     if not paths:

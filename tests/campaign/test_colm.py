@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time as clock
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,14 @@ from landda_hpc.instances.case_checks import model_problems, remarks
 from landda_hpc.instances.case_config import starter_config
 from landda_hpc.instances.colm_case import open_case
 from landda_hpc.instances.domain import make_domain
+from landda_hpc.model.colm import perturbed_forcing
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.namelist import Namelist
+from landda_hpc.model.colm.perturbed_forcing import written_period
 from landda_hpc.model.colm.window import window_values
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.checkpoint import digest
+from landda_hpc.storage.checkpoint import digest, read_header, read_instance
 from landda_hpc.storage.colm_restart_set import read_colm_set
 from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import latest_valid
@@ -329,8 +332,132 @@ def test_a_rewound_or_extended_campaign_ends_like_one_in_one_piece(
         assert campaign.cycle == 1 and campaign.run().finished
         campaign.folder.unlock()
         assert_same(output, reference)
-    with pytest.raises(ConfigError, match=r"a branch needs model\.kind = column"):
-        branch_campaign(out, tmp_path / "branch", six, {})
+
+
+PERTURBED = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4, "forcing": {"precipitation_std": 0.3}}
+
+
+@pytest.fixture(scope="session")
+def perturbed(synthetic: Path) -> dict[str, Any]:
+    """A campaign whose nature run and members have weather of their own."""
+    return raw_config(
+        synthetic, twin={"wetness_sigma": 0.1, "log_rain_sigma": 0.3},
+        runs=[{"method": "control"}, {"method": "pointwise", "name": "e", "ensemble": PERTURBED}],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def whole(perturbed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That campaign in one piece."""
+    path = tmp_path_factory.mktemp("whole") / "out"
+    assert run_campaign(parse_config(perturbed), path).finished
+    return path
+
+
+def states(output: Path) -> dict[str, Any]:
+    """The last state of every instance, and the restarts at that time."""
+    path = latest_valid(output / "checkpoints")
+    assert path is not None
+    header = read_header(path)
+    found = {name: read_instance(path, name, slice(0, header.n_tiles)) for name in header.instances}
+    arrays = {f"{name}.{v}": state[v].tobytes() for name, state in found.items() for v in state.names}
+    return arrays | {name: chain(output, name)["2010-152-43200"] for name in header.instances}
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_extension_writes_the_forcing_of_its_period(
+    tmp_path: Path, perturbed: dict[str, Any], whole: Path, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resume that is killed while it writes the forcing begins that again."""
+    six, out = datetime(2010, 6, 1, 6), tmp_path / "out"
+    short = perturbed | {
+        "time": {"start": "2010-06-01T00:00", "assimilation_end": six.isoformat(), "end": six.isoformat()}
+    }
+    assert run_campaign(parse_config(short), out).finished
+    extend_campaign(out, datetime(2010, 6, 1, 12))
+    if killed:
+        with monkeypatch.context() as patch, pytest.raises(LandDAError, match="killed"):
+            patch.setattr(perturbed_forcing, "_change_records", stop)
+            resume_campaign(out, SerialCommunicator())
+        assert written_period(out / "models" / "e_001") is None
+    campaign = resume_campaign(out, SerialCommunicator())
+    assert campaign.cycle == 1 and campaign.run().finished
+    campaign.folder.unlock()
+    assert written_period(out / "models" / "e_001") == (datetime(2010, 6, 1), datetime(2010, 6, 1, 12))
+    assert states(out) == states(whole)
+    for name in ("scores.jsonl", "cycles.jsonl", "ensembles.jsonl"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    for run in ("nature", "e_001"):
+        files = sorted(p.relative_to(whole) for p in (whole / "models" / run / "forcing").rglob("*.nc"))
+        for file in files:
+            assert fingerprint(out / file) == fingerprint(whole / file), file
+
+
+def stop(*_: Any) -> None:
+    raise StorageError("killed")
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=pytest.mark.verify)])
+def test_a_branch_begins_from_the_restarts_of_its_checkpoint(
+    landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int
+) -> None:
+    """It has the states of its parent, whose restarts it no longer needs."""
+    parent, new, six = landda.folder / "parent", landda.folder / "new", datetime(2010, 6, 1, 6)
+    shutil.copytree(reference["path"], parent)
+    done = branch_campaign(parent, new, six, {})
+    assert not done.changed
+    shutil.rmtree(parent)
+    assert landda.here("status", "new", "--state").stdout.strip() == "branched"
+    done = landda(ranks, "resume", "new")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert states(new) == states(reference["path"])
+    assert look_through(new).unknown == ()
+
+
+@pytest.mark.verify
+def test_a_branch_with_members_and_a_kill(
+    landda: Landda, synthetic: Path, perturbed: dict[str, Any], whole: Path, tmp_path: Path
+) -> None:
+    """Members of a new run begin from the control; a start that was killed is repeated; the parent can do all this."""
+    six, new = datetime(2010, 6, 1, 6), landda.folder / "new"
+    branch_campaign(whole, new, six, {})
+    chosen = latest_valid(whole / "checkpoints")
+    assert chosen is not None
+    slow = {"model.environment": {"LANDDA_STAND_IN_FAULT": "slow", "LANDDA_STAND_IN_AT": "2010-152-21600"}}
+    process = landda.popen(1, "resume", "new", "--set", f"model.environment={slow['model.environment']}")
+    deadline = clock.monotonic() + 240
+    while not any((new / "checkpoints").iterdir()) and process.poll() is None and clock.monotonic() < deadline:
+        clock.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    done = landda(2, "resume", "new", "--set", "model.environment={}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert states(new) == states(whole)
+    runs = "[{method: control}, {method: pointwise, name: other, ensemble: {members: 2, log_rain_sigma: 0.4, forcing: null}}]"
+    done = landda.here("branch", whole, "others", "--from", six.isoformat(), "--set", f"runs={runs}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {p.name for p in (landda.folder / "others" / "branched_from").iterdir()} == {"nature", "control"}
+    assert landda.here("resume", "others").returncode == 0
+    chains = [chain(landda.folder / "others", name)["2010-152-21600"] for name in ("control", "other_001")]
+    assert chains[0] == chains[1] == chain(whole, "control")["2010-152-21600"]
+
+
+@pytest.mark.verify
+def test_branches_that_are_refused(tmp_path: Path, reference: dict[str, Any]) -> None:
+    parent, six = tmp_path / "parent", datetime(2010, 6, 1, 6)
+    shutil.copytree(reference["path"], parent)
+    restarts = parent / "models" / "enkf_like" / "restart" / "2010-152-21600"
+    with netCDF4.Dataset(sorted(restarts.iterdir())[0], "r+") as file:
+        file["lai"][0] = 7.0
+    with pytest.raises(StorageError, match="differs from its hash in"):
+        branch_campaign(parent, tmp_path / "new", six, {})
+    shutil.rmtree(restarts)
+    with pytest.raises(ConfigError, match=r"'enkf_like': \d+ of the restarts of .* are missing"):
+        branch_campaign(parent, tmp_path / "other", six, {})
+    assert not (tmp_path / "other").exists()
+    # Without the run whose restarts are damaged it can begin, in the folder of the first attempt.
+    assert branch_campaign(parent, tmp_path / "new", six, {"runs": [{"method": "control"}]}).changed == ("runs",)
 
 
 @pytest.mark.verify

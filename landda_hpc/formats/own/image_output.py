@@ -1,8 +1,9 @@
-"""Write images as CF netCDF: fields on latitude and longitude, of one time and soil layer."""
+"""Images as CF netCDF: fields on latitude and longitude, of one time and soil layer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +13,33 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.constants import BoolArray
-from landda_hpc.errors import ShapeError
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 from landda_hpc.grid import Grid
+from landda_hpc.io.file_format import FileFormat
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 
 _COORDINATE_BYTES: Final = 65536
 """Largest size of coordinates, attributes and HDF5 structures, bytes, on grids up to about 1000 rows."""
+
+
+IMAGE: Final = FileFormat("landda_hpc image", 1)
+"""Images of a campaign."""
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[NetcdfFile]:
+    """Open an image of a campaign, or a file of the same layout without a format. Local.
+
+    Raises
+    ------
+    MissingFileError, DataError : it is missing or damaged, or another version of the software wrote it.
+    """
+    with NetcdfFile(path) as file:
+        objection = IMAGE.objection(file.file_attribute)
+        if objection is not None:
+            raise DataError(f"'{path}' {objection}")
+        yield file
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,11 @@ from landda_hpc.config.model import ColmModelConfig
 from landda_hpc.instances.model_section import ModelSection
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from landda_hpc.config import TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
+    from landda_hpc.instances.colm_checkpoint import ColmCheckpoint
     from landda_hpc.instances.model_setup import ModelSetup
     from landda_hpc.instances.model_system import ModelSystem
     from landda_hpc.parallel.communicator import Communicator
@@ -25,6 +28,14 @@ class ColmModelSection(ColmModelConfig, ModelSection):
         from landda_hpc.instances.colm_models import ColmModels
 
         return ColmModels(self, setup, world, folder)
+
+    def stored_states(self, data_root: Path, start: datetime) -> ColmCheckpoint | None:
+        """See ``ModelSection.stored_states``."""
+        from landda_hpc.instances.colm_checkpoint import ColmCheckpoint
+
+        if self.initial_file is None:
+            return None
+        return ColmCheckpoint(data_root / self.initial_file, start, self.tile_physics)
 
     def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """See ``ModelSection.start_problems``."""

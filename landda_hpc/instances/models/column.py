@@ -36,7 +36,7 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
         return column_start(self, setup, instance, time, mine)
 
     def stored_states(self, data_root: Path, start: datetime) -> StoredStates | None:
-        """See ``EmbeddedModelSection.stored_states``."""
+        """See ``ModelSection.stored_states``."""
         from landda_hpc.instances.warm_start import StoredStates
 
         return StoredStates.of(self, data_root, start)

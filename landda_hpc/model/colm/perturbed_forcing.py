@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -19,7 +20,7 @@ from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf.decoding import decoder_of
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
 from landda_hpc.grid import Grid
-from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_bytes
+from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_bytes, write_text
 from landda_hpc.model.colm.forcing_files import record_interval, record_time, variable_files
 from landda_hpc.model.colm.namelist import Namelist
 
@@ -33,6 +34,9 @@ NUMBERS: Final = {"air_temperature": 1, "precipitation": 4, "shortwave": 7, "lon
 
 FORCING_NAME: Final = "forcing.nml"
 """Forcing namelist of a run, in the run's folder."""
+
+_PERIOD: Final = "period.json"
+"""File in the folder of the forcing, written last: the period for which it was written."""
 
 _MARGIN: Final = timedelta(days=1)
 """Records are changed from this time before the period, plus an interval of records, to the same time after it."""
@@ -119,6 +123,7 @@ def perturb_forcing(
     files = _files(forcing, root, change.names, period, step)
     target = folder / "forcing"
     with storage_errors(target, "making the run's forcing"):
+        (target / _PERIOD).unlink(missing_ok=True)
         shutil.rmtree(target, ignore_errors=True)
         _link_all(root, target, set(files))
     names = [_text(forcing, f"DEF_forcing%{name}") for name in ("latname", "lonname")]
@@ -130,8 +135,18 @@ def perturb_forcing(
             _change_records(temporary, forcing, variables, change, place, period)
     result = folder / FORCING_NAME
     write_bytes(result, forcing.with_values({"DEF_dir_forcing": str(target)}).content)
+    write_text(target / _PERIOD, json.dumps([time.isoformat() for time in period]) + "\n")
     logger.info("%s: %d files with changed %s", target, len(files), ", ".join(change.names))
     return result
+
+
+def written_period(folder: Path) -> tuple[datetime, datetime] | None:
+    """Period for which ``perturb_forcing`` wrote the forcing of a run; None if it is incomplete or unknown. Local."""
+    try:
+        begin, end = json.loads((folder / "forcing" / _PERIOD).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(begin), datetime.fromisoformat(end)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _text(forcing: Namelist, key: str, number: int | None = None) -> str:

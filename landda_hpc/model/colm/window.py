@@ -94,22 +94,27 @@ class RunFolder:
         self.base, self.namelist, self.n_patch = case, namelist, n_patch
         self.case = case.with_restart(self.chain)
 
-    def begin(self, time: datetime) -> None:
-        """Create the folders and start the chain with the case's restart of a time. Local: one process.
+    def begin(self, time: datetime, given: ColmCase | None = None) -> None:
+        """Create the folders and start the chain with a restart of a time. Local: one process.
+
+        Parameters
+        ----------
+        given : the case with the restart; None: with its own.
 
         Raises
         ------
-        DataError : the case has no such restart, or an incomplete one.
+        DataError : there is no such restart, or an incomplete one.
         StorageError : the folders cannot be written.
         """
-        source, label = self.base.state_folder(time), time_label(time)
+        case = given or self.base
+        source, label = case.state_folder(time), time_label(time)
         if not source.is_dir():
-            known = ", ".join(time_label(t) for t in self.base.times()) or "none"
+            known = ", ".join(time_label(t) for t in case.times()) or "none"
             raise DataError(
-                f"case {self.base.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
+                f"case {case.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
                 "to that time, or set time.start to one of these times."
             )
-        files = require_complete(self.base, time)
+        files = require_complete(case, time)
         unknown = [str(file.path) for file in files if file.name is None]
         if unknown:
             logger.warning(

@@ -11,7 +11,8 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.formats.cf.netcdf_file import read_times
+from landda_hpc.formats.own.image_output import open_image
 from landda_hpc.grid import Grid, grid_from_centres
 
 FIELDS: Final = ("control", "background", "analysis", "forecast", "observation", "truth")
@@ -51,7 +52,7 @@ def read_images(path: Path) -> list[ImageSet]:
     MissingFileError : the file does not exist.
     DataError : the file is not readable, a coordinate is missing, or a variable has other dimensions.
     """
-    with NetcdfFile(path) as file:
+    with open_image(path) as file:
         missing = [name for name in ("lat", "lon", "time") if not file.has(name)]
         run = file.file_attribute("run")
         if missing or not (run or file.has("run")):

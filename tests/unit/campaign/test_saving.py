@@ -24,7 +24,7 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, digest, read_header, read_instance
 from landda_hpc.storage.method_memory import decode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
-from landda_hpc.storage.retention import list_checkpoints
+from landda_hpc.storage.retention import list_checkpoints, times_of_sets
 from landda_hpc.variables import STATE_OF_PHYSICS
 from tests.unit.campaign.fakes import HOUR, START, on_ranks
 from tests.unit.campaign.test_increments import RAW
@@ -153,13 +153,39 @@ def test_retention_keeps_the_newest_and_every_nth(domains: dict[int, Domain], tm
 
 def test_restart_sets_are_missing_until_every_instance_has_one(tmp_path: Path) -> None:
     folder, names = CampaignFolder(tmp_path), ("nature", "pointwise")
-    wanted, unwanted = CheckpointConfig(restarts=True), CheckpointConfig()
-    assert lacks_restarts(wanted, names, folder, START) and not lacks_restarts(unwanted, names, folder, START)
+    assert CheckpointConfig(restarts=True).restarts_at(6) and not CheckpointConfig().restarts_at(6)
+    assert lacks_restarts(names, folder, START)
     for name in names:
-        assert lacks_restarts(wanted, names, folder, START)
+        assert lacks_restarts(names, folder, START)
         (folder.restart / time_label(START) / name).mkdir(parents=True)
         (folder.restart / time_label(START) / name / MANIFEST).touch()
-    assert not lacks_restarts(wanted, names, folder, START)
+    assert not lacks_restarts(names, folder, START)
+
+
+def test_restart_sets_of_their_own_cadence(domains: dict[int, Domain], tmp_path: Path) -> None:
+    """Between checkpoints, too; each with its own retention."""
+    with CampaignFolder.create(tmp_path / "out", "name: small\n") as folder:
+        own = {"every_hours": 12, "keep_last": 2, "keep_monthly": True}
+        keeper, instances = keeper_of(
+            folder, domains[1], SerialCommunicator(), {}, every_hours=24, keep_last=1, restarts=own
+        )
+        models = keeper.models
+        start, month = datetime(2022, 6, 29), datetime(2022, 7, 1)
+        for cycle in range(17):
+            time, before = start + 6 * cycle * HOUR, len(models.restarts)
+            save = keeper.save if cycle % 4 == 0 else keeper.write_restarts
+            save(instances, cycle, time)
+            assert len(models.restarts) - before == (cycle % 2 == 0)
+            if cycle % 2 == 0:
+                (folder.restart / time_label(time) / "control").mkdir(parents=True)
+        retain(keeper.settings, 6, folder, models, 16)
+        kept = {month, start + 84 * HOUR, start + 96 * HOUR}
+        assert times_of_sets(folder.restart) == kept
+        assert [cycle for cycle, _ in list_checkpoints(folder.checkpoints)] == [16]
+        # A set of a later time, which a resume writes again, stays.
+        (folder.restart / time_label(start + 108 * HOUR) / "control").mkdir(parents=True)
+        retain(keeper.settings, 6, folder, models, 16)
+        assert times_of_sets(folder.restart) == kept | {start + 108 * HOUR}
 
 
 def test_two_ranks_write_the_file_of_one(domains: dict[int, Domain], tmp_path: Path) -> None:

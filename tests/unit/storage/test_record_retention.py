@@ -28,6 +28,18 @@ def test_the_rule_keeps_the_newest_and_the_first_of_each_period(n: int, last: in
     assert kept == expected
 
 
+@given(days=st.sets(st.integers(0, 500), min_size=1, max_size=60), last=st.integers(1, 9), removals=st.integers(1, 4))
+def test_of_irregular_times_the_first_of_each_month_stays(days: set[int], last: int, removals: int) -> None:
+    """Also if the rule is applied again and again while times are added."""
+    rule, every = KeepConfig(last=last, monthly=True), sorted(START + day * DAY for day in days)
+    present: set[datetime] = set()
+    for part in range(removals):
+        present |= set(every[part * len(every) // removals : (part + 1) * len(every) // removals])
+        present -= not_kept(present, rule)
+    firsts = {min(t for t in every if (t.year, t.month) == month) for month in {(t.year, t.month) for t in every}}
+    assert present == firsts | set(every[-last:])
+
+
 def test_a_longer_step_has_its_first_time_later() -> None:
     times = [datetime(2021, 12, 30) + k * 5 * DAY for k in range(8)]
     firsts = [t for t in times if is_first(t, 5 * DAY, monthly=True, yearly=False)]
@@ -46,11 +58,12 @@ def test_checkpoints_of_months_and_years_stay(tmp_path: Path) -> None:
 def test_removed_files_are_not_missing(tmp_path: Path) -> None:
     """Also at an earlier checkpoint, whose inventory lists them; files that were lost are."""
     inventory = Inventory(tmp_path)
-    for folder in ("images", "images/0-10cm", "series"):
+    for folder in ("images", "images/0-10cm", "series", "feedback"):
         (tmp_path / folder).mkdir()
     for day in range(6):
         time = START + day * DAY
-        for name in (f"images/control_{time:%Y%m%dT%H}.nc", f"images/0-10cm/control_{time:%Y%m%dT%H}.nc"):
+        stamp = f"{time:%Y%m%dT%H}"
+        for name in (f"images/control_{stamp}.nc", f"images/0-10cm/control_{stamp}.nc", f"feedback/{stamp}00.nc"):
             (tmp_path / name).write_text(name)
             inventory.wrote(tmp_path / name, day + 1)
         (tmp_path / f"series/control_{time:%Y%m%d}.nc").write_text("series")
@@ -58,11 +71,13 @@ def test_removed_files_are_not_missing(tmp_path: Path) -> None:
     now = START + 5 * DAY
     before = inventory.to_plain(now)
     keep = KeepConfig(last=1, monthly=True)
-    output = OutputConfig(keep_images=keep, series=SeriesConfig(keep=keep), times=(START,))
+    output = OutputConfig(keep_images=keep, keep_feedback=keep, series=SeriesConfig(keep=keep), times=(START,))
     removed = prune_records(tmp_path, output, now, [START + DAY, now])
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.nc"))
     stamps = (START, datetime(2021, 12, 1), now)
     expected = [f"images/{sub}control_{t:%Y%m%dT%H}.nc" for sub in ("", "0-10cm/") for t in stamps]
+    # The first feedback file of each month.
+    expected += [f"feedback/{t:%Y%m%dT%H}00.nc" for t in stamps]
     # The days of both checkpoints, the day before the newest one, and the first of the month.
     days = (START + DAY, START + 2 * DAY, START + 4 * DAY, now)
     assert left == sorted([*expected, *(f"series/control_{t:%Y%m%d}.nc" for t in days)])
