@@ -434,7 +434,8 @@ def test_a_branch_with_members_and_a_kill(
     done = landda(2, "resume", "new", "--set", "model.environment={}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert states(new) == states(whole)
-    runs = "[{method: control}, {method: pointwise, name: other, ensemble: {members: 2, log_rain_sigma: 0.4, forcing: null}}]"
+    ensemble = "{members: 2, log_rain_sigma: 0.4, forcing: null}"
+    runs = f"[{{method: control}}, {{method: pointwise, name: other, ensemble: {ensemble}}}]"
     done = landda.here("branch", whole, "others", "--from", six.isoformat(), "--set", f"runs={runs}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p.name for p in (landda.folder / "others" / "branched_from").iterdir()} == {"nature", "control"}

@@ -19,7 +19,8 @@ from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.checkpoint import digest
+from landda_hpc.storage.checkpoint import digest, read_instance
+from landda_hpc.storage.record_retention import read_released
 from landda_hpc.storage.restart_set import read_restart
 from landda_hpc.storage.retention import list_checkpoints, prune_restart_sets
 from tests.campaign.conftest import CONFIG
@@ -80,6 +81,42 @@ def test_checkpoints_that_a_resume_skipped_do_not_count(tmp_path: Path) -> None:
     taken_up.folder.unlock()
     assert seen == [[4], [5], [6]]
     assert digest(last) == before
+
+
+def test_restart_sets_and_feedback_with_rules_of_their_own(tmp_path: Path) -> None:
+    """Also between checkpoints, after a resume from an earlier checkpoint, and as the start of another campaign."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    settings = {
+        "checkpoint": {"every_hours": 18, "keep_last": 2, "restarts": {"every_hours": 12, "keep_last": 2}},
+        "output": {"every_hours": 6, "figures": False, "keep_feedback": {"last": 2}},
+        "observations": {**CONFIG["observations"], "feedback": True},
+    }
+    config = campaign() | settings
+    assert run_campaign(parse_config(config), whole).finished
+    assert run_campaign(parse_config(config), out).finished
+    last = list_checkpoints(out / "checkpoints")[-1][1]
+    last.write_bytes(last.read_bytes()[:-1000])
+    taken_up = resume_campaign(out, SerialCommunicator())
+    assert taken_up.cycle == 3 and taken_up.run().finished
+    taken_up.folder.unlock()
+    for output in (whole, out):
+        assert cycles_kept(output) == ([3, 6], [4, 6])
+        analyses = [START + timedelta(hours=hours) for hours in (18, 24)]
+        assert sorted(p.name for p in (output / "feedback").iterdir()) == [f"{t:%Y%m%dT%H%M}.nc" for t in analyses]
+        assert require_records(CampaignFolder(output), ("",)) == []
+        assert "feedback/20220602T0600.nc" in read_released(output)
+    (source,) = out.glob("restart/2022-154-00000")
+    for path in source.glob("*/*.nc"):
+        assert (whole / path.relative_to(out)).read_bytes() == path.read_bytes()
+    model = {**CONFIG["model"], "initial": "restart", "initial_file": str(source), "spinup_days": 0}
+    times = {"start": "2022-06-03T00:00", "assimilation_end": "2022-06-03T00:00", "end": "2022-06-03T12:00"}
+    warm = parse_config(campaign() | {"model": model, "time": times})
+    assert run_campaign(warm, tmp_path / "warm").finished
+    states = [
+        read_instance(list_checkpoints(output / "checkpoints")[-1][1], "control", slice(0, 500))
+        for output in (whole, tmp_path / "warm")
+    ]
+    assert all(states[0][name].tobytes() == states[1][name].tobytes() for name in states[0])
 
 
 def test_only_what_a_campaign_wrote_is_removed(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_formats_of_files(tmp_path: Path, make: Callable[[Path], tuple[Path, Rea
     with netCDF4.Dataset(path, "r+") as file:
         file.setncatts({"format": "another", "format_version": np.int32(1)})
         file.delncattr("written_by")
-    with pytest.raises(LandDAError, match="has the format 'another', version 1, .*wrote it: not stated"):
+    with pytest.raises(LandDAError, match=r"has the format 'another', version 1, .*wrote it: not stated"):
         read(path)
     with netCDF4.Dataset(path, "r+") as file:
         for name in ATTRIBUTES[:2]:
