@@ -12,7 +12,6 @@ from typing import Any, Final
 from landda_hpc.campaign.provenance import software_now
 from landda_hpc.config import (
     CampaignConfig,
-    ColmModelConfig,
     Observations,
     OutputConfig,
     TimeConfig,
@@ -20,9 +19,9 @@ from landda_hpc.config import (
     read_resolved,
 )
 from landda_hpc.errors import ConfigError, StorageError
-from landda_hpc.instances.colm_checkpoint import ColmCheckpoint
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.instance import bare_instances
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.instances.trajectory import accepted_identities, changed_trajectory
 from landda_hpc.io.atomic import atomic_replacement
@@ -102,9 +101,9 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
             shutil.copyfile(checkpoint, temporary)
         if digest(copied) != state:
             raise StorageError(f"{copied} is not the state of {checkpoint}: the copy failed. Repeat the command.")
-        if isinstance(model, ColmModelConfig):
-            instances = bare_instances(config.runs, has_nature=config.twin is not None)
-            ColmCheckpoint(checkpoint.absolute(), time, model.tile_physics).copy_restarts(instances, copied)
+        stored = ModelSection.of(model).stored_states(config.data_root, time)
+        if stored is not None:
+            stored.copy_files(bare_instances(config.runs, has_nature=config.twin is not None), copied)
         origin = {"parent": str(parent.absolute()), "checkpoint": checkpoint.name, "digest": state}
         given = {key: str(value) for key, value in overrides.items()}
         add_event(output, "branch", {"time": time.isoformat(), **origin, "set": given, **software_now()})

@@ -149,7 +149,7 @@ def lacks_restarts(names: Iterable[str], folder: CampaignFolder, time: datetime)
 def retain(
     settings: CheckpointConfig, cycle_hours: int, folder: CampaignFolder, models: ModelSystem, cycle: int
 ) -> None:
-    """Remove checkpoints that are not retained, and restart sets: those of their times, or by their own rule.
+    """Remove checkpoints that are not retained, and restart sets: those of their times, or by a separate rule.
 
     Local: rank 0.
 
@@ -173,7 +173,7 @@ def retain(
 
 
 def retain_restarts(rule: RestartConfig, folder: CampaignFolder, now: datetime) -> None:
-    """Remove restart sets that a rule of their own does not keep. Local: rank 0.
+    """Remove restart sets that their separate rule does not keep. Local: rank 0.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class CheckpointConfig(Section):
     restarts: bool | RestartConfig = Field(
         False,
         description="also write restart files to restart/, with each checkpoint, and remove them with it (true), or "
-        "with a cadence of their own (every_hours, keep_last, keep_monthly, keep_yearly): for the embedded model one "
+        "with a separate cadence (every_hours, keep_last, keep_monthly, keep_yearly): for the embedded model one "
         "file per run and 65,536 tiles in CoLM's layout, for your CoLM all files of each run's analysed restart",
     )
 

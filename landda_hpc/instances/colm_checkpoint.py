@@ -54,17 +54,8 @@ class ColmCheckpoint(CheckpointStates):
             _require_same(path, expected, self.path)
         return case.with_restart(self._chain(name))
 
-    def copy_restarts(self, instances: Iterable[Instance], checkpoint: Path) -> None:
-        """Link or copy the restarts that instances begin from, next to a copy of the checkpoint. Local: one process.
-
-        Parameters
-        ----------
-        checkpoint : the copy.
-
-        Raises
-        ------
-        StorageError : a file is missing, differs from its hash, or cannot be written.
-        """
+    def copy_files(self, instances: Iterable[Instance], checkpoint: Path) -> None:
+        """Link or copy the restarts, and compare them with their hashes; see ``StoredStates.copy_files``."""
         root = checkpoint.with_suffix("")
         for name in sorted({self.chosen(instance) for instance in instances}):
             for path, expected in self._files(name).items():

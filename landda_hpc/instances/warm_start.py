@@ -88,6 +88,19 @@ class StoredStates(ABC):
         """Memories of methods, by run; none in restart sets. Local."""
         return {}
 
+    def copy_files(self, instances: Iterable[Instance], checkpoint: Path) -> None:
+        """Copy the files from which instances begin besides the checkpoint; by default none. Local: one process.
+
+        Parameters
+        ----------
+        checkpoint : copy of the checkpoint; the files go next to it.
+
+        Raises
+        ------
+        StorageError : a file is missing, differs from its hash, or cannot be written.
+        """
+        del instances, checkpoint
+
     def has(self, name: str) -> bool:
         """Whether there is a state of an instance. Local."""
         return name in self.names()

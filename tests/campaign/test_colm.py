@@ -339,7 +339,7 @@ PERTURBED = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4, "forcin
 
 @pytest.fixture(scope="session")
 def perturbed(synthetic: Path) -> dict[str, Any]:
-    """A campaign whose nature run and members have weather of their own."""
+    """A campaign whose nature run and members have perturbed weather."""
     return raw_config(
         synthetic, twin={"wetness_sigma": 0.1, "log_rain_sigma": 0.3},
         runs=[{"method": "control"}, {"method": "pointwise", "name": "e", "ensemble": PERTURBED}],
