@@ -380,7 +380,7 @@ def test_an_extension_writes_the_forcing_of_its_period(
         with monkeypatch.context() as patch, pytest.raises(LandDAError, match="killed"):
             patch.setattr(perturbed_forcing, "_change_records", stop)
             resume_campaign(out, SerialCommunicator())
-        assert written_period(out / "models" / "e_001") is None
+        assert written_period(out / "models" / "nature") is None  # the first that is written
     campaign = resume_campaign(out, SerialCommunicator())
     assert campaign.cycle == 1 and campaign.run().finished
     campaign.folder.unlock()
