@@ -416,30 +416,26 @@ def test_a_branch_begins_from_the_restarts_of_its_checkpoint(
 
 
 @pytest.mark.verify
-def test_a_branch_with_members_and_a_kill(
-    landda: Landda, synthetic: Path, perturbed: dict[str, Any], whole: Path, tmp_path: Path
-) -> None:
+def test_a_branch_with_members_and_a_kill(landda: Landda, whole: Path) -> None:
     """Members of a new run begin from the control; a start that was killed is repeated; the parent can do all this."""
     six, new = datetime(2010, 6, 1, 6), landda.folder / "new"
     branch_campaign(whole, new, six, {})
-    chosen = latest_valid(whole / "checkpoints")
-    assert chosen is not None
-    slow = {"model.environment": {"LANDDA_STAND_IN_FAULT": "slow", "LANDDA_STAND_IN_AT": "2010-152-21600"}}
-    process = landda.popen(1, "resume", "new", "--set", f"model.environment={slow['model.environment']}")
+    slow = {"LANDDA_STAND_IN_FAULT": "slow", "LANDDA_STAND_IN_AT": "2010-152-21600"}
+    process = landda.popen(1, "resume", "new", "--set", f"model.environment={slow}")
     deadline = clock.monotonic() + 240
     while not any((new / "checkpoints").iterdir()) and process.poll() is None and clock.monotonic() < deadline:
         clock.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=30)
-    done = landda(2, "resume", "new", "--set", "model.environment={}")
+    done = landda(2, "resume", "new", "--set", "model.environment={}", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert states(new) == states(whole)
     ensemble = "{members: 2, log_rain_sigma: 0.4, forcing: null}"
     runs = f"[{{method: control}}, {{method: pointwise, name: other, ensemble: {ensemble}}}]"
-    done = landda.here("branch", whole, "others", "--from", six.isoformat(), "--set", f"runs={runs}")
+    done = landda(1, "branch", whole, "others", "--from", six.isoformat(), "--set", f"runs={runs}", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p.name for p in (landda.folder / "others" / "branched_from").iterdir()} == {"nature", "control"}
-    assert landda.here("resume", "others").returncode == 0
+    assert landda(1, "resume", "others", timeout=1200).returncode == 0
     chains = [chain(landda.folder / "others", name)["2010-152-21600"] for name in ("control", "other_001")]
     assert chains[0] == chains[1] == chain(whole, "control")["2010-152-21600"]
 
