@@ -247,6 +247,9 @@ class FakeKeeper:
         self.event(f"save {cycle}")
         return f"checkpoint {cycle}"
 
+    def write_restarts(self, instances: list[Instance], cycle: int, time: datetime) -> None:
+        """No sets are due."""
+
 
 class FakeFolder:
     """Keeps statuses instead of writing them."""
