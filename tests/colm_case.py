@@ -282,11 +282,13 @@ def write_case_2014(
     constants = _constants(rng, np.minimum(kind, 4), {"row": row, "column": column}, True)
     constants["porsl"][0, 9] = 0.4
     state = _state(rng, constants, False)
+    share = rng.uniform(0.1, 1.0, n)
+    share /= np.bincount(row * n_lon + column, weights=share)[row * n_lon + column]
     v: Values = {
         "id": np.array([START.year, 152, 0]),
         "ixy_patch": column + 1, "jxy_patch": row + 1, "mxy_patch": constants["patchclass"],
         "spatch_xy": last - counts + 1, "epatch_xy": last,
-        "wtxy_patch": rng.uniform(0.1, 1.0, n), "area_patch": rng.uniform(1e3, 2e3, n),
+        "wtxy_patch": share, "area_patch": rng.uniform(1e3, 2e3, n),
         "dlat": np.deg2rad(lats[row]), "dlon": np.deg2rad(lons[column]), "lats": lats, "lons": lons, "itypwat": kind,
         "z_soi": np.tile(Z, (n, 1)), "dz_soi": np.tile(DZ, (n, 1)),
     }  # fmt: skip

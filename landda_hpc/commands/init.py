@@ -26,15 +26,29 @@ def command(
             "the embedded land model.",
         ),
     ] = None,
+    from_colm2014: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-colm2014",
+            metavar="NAMELIST",
+            help="The same for CoLM2014: the namelist that its program reads from standard input (timeloop.stdin, "
+            "with the lines of clmini.infolist).",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="YAML file to write; it must not exist yet.")
     ] = Path("campaign.yaml"),
     executable: Annotated[
-        Path | None, typer.Option("--exe", metavar="FILE", help="The model's program (colm.x).")
+        Path | None, typer.Option("--exe", metavar="FILE", help="The model's program (colm.x, or clm.x of CoLM2014).")
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", metavar="DIR", help="The case's folder, if not DEF_dir_output/DEF_CASE_NAME."),
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="The case's folder, if not DEF_dir_output/DEF_CASE_NAME; of CoLM2014 that of its restarts, if not "
+            "dir_restart_hist.",
+        ),
     ] = None,
     paper: Annotated[
         Paper | None, typer.Option("--paper", help="Prepare the experiment of a paper for the data in --data.")
@@ -52,12 +66,12 @@ def command(
     """Write the configuration of a first campaign, with comments.
 
     Without options this is a small twin experiment with the embedded land model, which takes less than a minute on one
-    process. With --from-colm it is a first assimilation into an existing case: grid, land, patches and start come from
-    the case. Change the period, observations and methods as you need.
+    process. With --from-colm or --from-colm2014 it is a first assimilation into an existing case: grid, land, patches
+    and start come from the case. Change the period, observations and methods as you need.
 
     With --paper and --data it is the experiment of a paper for the data that a folder holds. The command looks through
     the folder, prints what it found and what is missing, with the providers' names of the products, and downloads
-    nothing. With --from-colm, too, the model is CoLM instead of the embedded one.
+    nothing. With --from-colm or --from-colm2014, too, the model is CoLM instead of the embedded one.
     """
     from landda_hpc.campaign.first_config import FIRST_CONFIG
     from landda_hpc.errors import ConfigError
@@ -66,13 +80,20 @@ def command(
 
     if output.exists():
         raise ConfigError(f"'{output}' exists; choose another file with --output.")
-    if from_colm is None and (executable, folder) != (None, None):
-        raise ConfigError("--exe and --folder belong to a CoLM case. Give its namelist with --from-colm.")
+    if from_colm is not None and from_colm2014 is not None:
+        raise ConfigError("give either --from-colm or --from-colm2014; a campaign has one case.")
+    namelist = from_colm or from_colm2014
+    if namelist is None and (executable, folder) != (None, None):
+        raise ConfigError(
+            "--exe and --folder belong to a CoLM case. Give its namelist with --from-colm or --from-colm2014."
+        )
     if (paper is None) != (data is None):
         raise ConfigError("--paper and --data belong together: give the paper and the folder with the data.")
-    text = FIRST_CONFIG if from_colm is None else starter_config(from_colm, executable, folder)
+    text = FIRST_CONFIG
+    if namelist is not None:
+        text = starter_config(namelist, executable, folder, is_2014=from_colm2014 is not None)
     if paper is not None and data is not None:
-        text = _for_paper(paper, data, None if from_colm is None else text)
+        text = _for_paper(paper, data, None if namelist is None else text)
     write_text(output, text)
     typer.echo(f"Written: {output}. Next: 'landda check {output}', then 'landda run {output}'")
 

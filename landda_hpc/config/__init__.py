@@ -14,7 +14,7 @@ from landda_hpc.config.domain import CaseConfig, GridConfig, RegionConfig, Regio
 from landda_hpc.config.ensemble import EnsembleConfig, ForcingPerturbationConfig, PerturbationConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig, NetcdfForcing
 from landda_hpc.config.frame import FrameConfig
-from landda_hpc.config.model import MODELS, AnyModel, ColmModelConfig, ColumnModelConfig, Model
+from landda_hpc.config.model import MODELS, AnyModel, ColmModelConfig, ColmProgramConfig, ColumnModelConfig, Model
 from landda_hpc.config.observations import (
     PRODUCT_ENTRIES,
     STATION_ENTRIES,
@@ -96,6 +96,7 @@ __all__ = [
     "CatalogueStations",
     "CheckpointConfig",
     "ColmModelConfig",
+    "ColmProgramConfig",
     "ColumnModelConfig",
     "ConstantErrors",
     "DriftConfig",

@@ -195,6 +195,12 @@ class CampaignConfig(Section):
                     f"run '{run.name}': {keys}.parameters perturbs the embedded model only; with CoLM perturb the "
                     f"weather (forcing, log_rain_sigma) and initial soil water (wetness_sigma)"
                 )
+            member = run.perturbation if run.ensemble is None else run.ensemble.member(1)
+            if member is not None and member.changes_weather and not self.model.perturbs_weather:
+                problems.append(
+                    f"run '{run.name}': model.kind = {self.model.kind} cannot perturb the weather of members; set "
+                    f"forcing: null and log_rain_sigma: 0, and perturb initial soil water (wetness_sigma)"
+                )
             if run.ensemble is not None and run.perturbation is not None:
                 problems.append(f"run '{run.name}': give either 'ensemble' or 'perturbation', not both")
         return problems

@@ -148,15 +148,16 @@ class TilesConfig(Section):
 
 
 class CaseConfig(Section):
-    """An existing CoLM202X case: grid, land, patches as tiles, and initial restarts."""
+    """An existing case of CoLM202X or CoLM2014: grid, land, patches as tiles, and initial restarts."""
 
     namelist: Path = Field(
-        description="the case's namelist, under data_root or absolute; the template for the namelist of every window"
+        description="the case's namelist (case.nml of CoLM202X, timeloop.stdin of CoLM2014), under data_root or "
+        "absolute; the template for the namelist of every window"
     )
     folder: Path | None = Field(
         None,
         description="folder of the case, with restart/ and landdata/; default DEF_dir_output/DEF_CASE_NAME of the "
-        "namelist",
+        "namelist; of CoLM2014 the folder of its restarts, default dir_restart_hist",
     )
 
 

@@ -31,6 +31,8 @@ class AnyModel(Section):
     """Keys that affect how the model runs but not its results; a resume may change them."""
     runs_here: ClassVar[bool] = True
     """Whether the model computes in the campaign's processes, with the weather of the section ``forcing``."""
+    perturbs_weather: ClassVar[bool] = True
+    """Whether nature and members can have other weather than the remaining runs."""
 
     if TYPE_CHECKING:
         kind: str
@@ -147,11 +149,11 @@ Variable = Annotated[str, Field(max_length=32768), BeforeValidator(_number_as_te
 """Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
 
 
-class ColmModelConfig(AnyModel):
-    """The user's CoLM, run as separate processes; tiles and initial restart come from the section 'case'."""
+class ColmProgramConfig(AnyModel):
+    """The user's CoLM of either version, run as separate processes."""
 
-    kind: Literal["colm"] = "colm"
-    executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
+    kind: Literal["colm", "colm2014"]
+    executable: Path = Field(description="the model's program, under data_root or absolute")
     initial: Literal["case", "checkpoint"] = Field(
         "case",
         description="initial state: 'case' = the case's restart of the campaign's start, 'checkpoint' = a checkpoint "
@@ -162,13 +164,7 @@ class ColmModelConfig(AnyModel):
         None,
         description="with initial: checkpoint, its file, under data_root, in the folder of its campaign",
     )
-    launch: str = Field(
-        "{exe} {namelist}",
-        max_length=4096,
-        description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
-        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number of the run among simultaneous ones, "
-        "from 0)",
-    )
+    launch: str = Field(max_length=4096, description="command that runs one window")
     side_by_side: Count = Field(1, description="number of runs that each member group computes simultaneously")
     nodes: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         (),
@@ -195,6 +191,8 @@ class ColmModelConfig(AnyModel):
 
     runs_here: ClassVar[bool] = False
     begins_from_checkpoint: ClassVar[bool] = True
+    NEEDED_IN_LAUNCH: ClassVar[tuple[str, ...]] = ("exe",)
+    """Names that ``launch`` must have in braces."""
 
     def problems(
         self, time: TimeConfig, forcing: Forcing, case: CaseConfig | None, twin: TwinConfig | None
@@ -202,16 +200,16 @@ class ColmModelConfig(AnyModel):
         """See ``AnyModel.problems``."""
         problems: list[str] = []
         if case is None:
-            problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
+            problems.append(f"model.kind = {self.kind} needs the section 'case' (the case that the model runs)")
         if (self.initial == "checkpoint") != (self.initial_file is not None):
             problems.append("model.initial = checkpoint and model.initial_file are used together: give both or neither")
-        with_fields = {"length_cells", "length_lon_cells", "long_share"}
-        able = {"wetness_sigma", "log_rain_sigma", "weather_correlation"} | with_fields
+        ways = ["wetness_sigma", "log_rain_sigma"] if self.perturbs_weather else ["wetness_sigma"]
+        able = {*ways, "weather_correlation", "length_cells", "length_lon_cells", "long_share"}
         strange = (changed_fields(twin) if twin else set()) - able
         if strange:
             problems.append(
-                f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
-                "wetness_sigma and log_rain_sigma only (with length_cells, length_lon_cells and long_share)"
+                f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = {self.kind} can differ by "
+                f"{' and '.join(ways)} only (with length_cells, length_lon_cells and long_share)"
             )
         if changed_fields(forcing):
             problems.append(
@@ -238,9 +236,45 @@ class ColmModelConfig(AnyModel):
             "slot",
         }:
             raise ValueError("launch: only exe, namelist, nodes and slot are allowed in braces")
-        if "{exe}" not in self.launch or "{namelist}" not in self.launch:
-            raise ValueError("launch must name {exe} and {namelist}")
+        lacking = [f"{{{name}}}" for name in self.NEEDED_IN_LAUNCH if f"{{{name}}}" not in self.launch]
+        if lacking:
+            raise ValueError(f"launch must name {' and '.join(lacking)}")
         return self
+
+
+class ColmModelConfig(ColmProgramConfig):
+    """The user's CoLM202X, run as separate processes; tiles and initial restart come from the section 'case'."""
+
+    kind: Literal["colm"] = "colm"
+    executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
+    launch: str = Field(
+        "{exe} {namelist}",
+        max_length=4096,
+        description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
+        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number of the run among simultaneous ones, "
+        "from 0)",
+    )
+
+    NEEDED_IN_LAUNCH: ClassVar[tuple[str, ...]] = ("exe", "namelist")
+
+
+class Colm2014ModelConfig(ColmProgramConfig):
+    """The user's CoLM2014, run as separate processes; tiles and initial restart come from the section 'case'."""
+
+    kind: Literal["colm2014"] = "colm2014"
+    executable: Path = Field(
+        description="the model's program (clm.x), under data_root or absolute; compiled with WR_HOURLY, so that it "
+        "writes a restart at every time step"
+    )
+    launch: str = Field(
+        "{exe}",
+        max_length=4096,
+        description="command that runs one window, e.g. 'srun --exact -n 1 -c 8 {exe}'; the program reads the namelist "
+        "from standard input; in braces: exe, namelist (the file), nodes (see nodes), slot (number of the run among "
+        "simultaneous ones, from 0)",
+    )
+
+    perturbs_weather: ClassVar[bool] = False
 
 
 MODELS: Final[Registry[AnyModel]] = Registry(
@@ -248,7 +282,7 @@ MODELS: Final[Registry[AnyModel]] = Registry(
     "landda_hpc.instances.model_section:ModelSection",
     "kind",
     "landda_hpc.instances.models",
-    ("column", "colm"),
+    ("column", "colm", "colm2014"),
     group="landda_hpc.models",
 )
 """Land models by the ``kind`` of their section."""

@@ -1,26 +1,22 @@
-"""Problems of a CoLM case that would stop a campaign later: unsupported builds, and settings of its namelists."""
+"""Problems of a CoLM202X case that would stop a campaign later: unsupported builds, settings of its namelists."""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from landda_hpc.config import ColmModelConfig, TimeConfig
-from landda_hpc.errors import ConfigError, LandDAError
-from landda_hpc.formats.colm.names import time_label
-from landda_hpc.formats.colm.restart_files import require_complete, restart_files
+from landda_hpc.errors import LandDAError
+from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.instances.colm_case import CaseDomain, read_forcing
+from landda_hpc.instances.program_checks import program_problems, start_problems, version_problem
 from landda_hpc.model.colm.build import CAMA, LULCC, build_options
+from landda_hpc.model.colm.colm202x import Colm202X, window_values
 from landda_hpc.model.colm.forcing_files import file_problems, stated_problems
 from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.namelist_paths import overlong, paths
-from landda_hpc.model.colm.process import launch_command
-from landda_hpc.model.colm.window import window_values
 
 DEFAULT_TIMESTEP_S: Final = 1800.0
 """CoLM's default of DEF_simulation_time%timestep."""
@@ -46,7 +42,7 @@ def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
     ----------
     executable : the model's program, if it is known; its build options take precedence over signs in the case.
     """
-    namelist, files, where = case.namelist, case.case, f"namelist '{case.namelist.source}'"
+    namelist, files, where = case.namelist, _colm_case(case), f"namelist '{case.namelist.source}'"
     options = build_options(executable) if executable is not None else None
     cama, lulcc = namelist.text_value("DEF_CaMa_Namelist"), namelist.number("DEF_LULCC_SCHEME")
     problems = []
@@ -99,14 +95,13 @@ def model_problems(
     ----------
     begins : whether the campaign starts from the case's restart; a resumed one does not.
     """
+    if not isinstance(case.files, Colm202X):
+        return [version_problem(model, case)]
     program = data_root / model.executable
-    problems: list[str] = []
-    if program.is_file() and not os.access(program, os.X_OK):
-        problems.append(f"model.executable: '{program}' is not executable (chmod +x).")
-    problems += _problems_of_launch(model, program)
+    problems = program_problems(model, program)
     problems += unsupported(case, program if program.is_file() else None)
     if begins and model.initial == "case":
-        problems += _problems_of_start(clock.start, case)
+        problems += start_problems(clock.start, case.files)
     problems += _problems_of_namelist(clock, case.namelist)
     problems += _problems_of_forcing(clock, case.namelist)
     problems += _problems_of_leaf_area(clock, case)
@@ -127,55 +122,15 @@ def remarks(cycle_hours: int, model: ColmModelConfig, case: CaseDomain) -> list[
     return found
 
 
-def runs_on_disk(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
-    """Disk space of the real model's runs, from the size of the case's restart. Local."""
-    files = case.case
-    time = start if files.state_folder(start).is_dir() else max(files.times(), default=None)
-    if time is None:
-        return f"{runs} runs, {model.side_by_side} at a time; the case has no restart, of which the size would be known"
-    size = sum((files.state_folder(time) / file.path).stat().st_size for file in restart_files(files, time))
-    # In addition to those that are kept: a window's start, its copy, and its end.
-    disk = runs * size * (max(model.keep_restarts, kept) + 3)
-    return (
-        f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
-        f"all that are kept about {disk / 1e9:.2f} GB"
-    )
-
-
 def time_step(namelist: Namelist) -> float:
     """The model's time step, s."""
     step = namelist.number("DEF_simulation_time%timestep")
     return DEFAULT_TIMESTEP_S if step is None else step
 
 
-def _problems_of_launch(model: ColmModelConfig, program: Path) -> list[str]:
-    try:
-        words = launch_command(model.launch, program, "case.nml", "", 0)
-    except ConfigError as error:
-        return list(error.problems)
-    search = model.environment.get("PATH", os.environ.get("PATH"))
-    if words and Path(words[0]) != program and shutil.which(words[0], path=search) is None:
-        problem = (
-            f"model.launch = '{model.launch}': there is no program '{words[0]}' on this machine. Name the launcher "
-            f"with its path; the command is: {shlex.join(words)}."
-        )
-        return [problem]
-    return []
-
-
-def _problems_of_start(start: datetime, case: CaseDomain) -> list[str]:
-    """Problems of the case's restart at the campaign's start."""
-    files = case.case
-    if not files.state_folder(start).is_dir():
-        known = ", ".join(time_label(time) for time in files.times()) or "none"
-        return [
-            f"time.start: case {files.name} has no restart of {start.isoformat()} in {files.restart}; it has {known}."
-        ]
-    try:
-        require_complete(files, start)
-    except LandDAError as error:
-        return [f"time.start: {error}"]
-    return []
+def _colm_case(case: CaseDomain) -> ColmCase:
+    assert isinstance(case.files, Colm202X), "the caller knows the version"
+    return case.files.case
 
 
 def _problems_of_namelist(clock: TimeConfig, namelist: Namelist) -> list[str]:
@@ -241,8 +196,8 @@ def _problems_of_forcing(clock: TimeConfig, namelist: Namelist) -> list[str]:
 
 def _problems_of_leaf_area(clock: TimeConfig, case: CaseDomain) -> list[str]:
     """Months of the campaign without a file of leaf area, which the model reads at the start of each month."""
-    namelist, files = case.namelist, case.case
-    if files.landdata is None or not (files.landdata / "LAI").is_dir() or case.case.is_single_point:
+    namelist, files = case.namelist, _colm_case(case)
+    if files.landdata is None or not (files.landdata / "LAI").is_dir() or files.is_single_point:
         return []
     if namelist.logical("DEF_LAI_MONTHLY") is False:
         return []

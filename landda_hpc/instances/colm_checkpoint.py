@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.errors import LandDAError, StorageError
-from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.warm_start import CheckpointStates
@@ -43,8 +42,8 @@ class ColmCheckpoint(CheckpointStates):
                     )
         return found
 
-    def case_of(self, name: str, case: ColmCase) -> ColmCase:
-        """The case with the restarts of an instance of the checkpoint, which are compared with their hashes. Local.
+    def folder_of(self, name: str) -> Path:
+        """Folder with the restart of an instance of the checkpoint, which is compared with its hashes. Local.
 
         Raises
         ------
@@ -52,7 +51,7 @@ class ColmCheckpoint(CheckpointStates):
         """
         for path, expected in self._files(name).items():
             _require_same(path, expected, self.path)
-        return case.with_restart(self._chain(name))
+        return self._chain(name) / time_label(self.time)
 
     def copy_files(self, instances: Iterable[Instance], checkpoint: Path) -> None:
         """Link or copy the restarts, and compare them with their hashes; see ``StoredStates.copy_files``."""

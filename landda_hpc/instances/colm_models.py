@@ -16,25 +16,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from landda_hpc.config import ColmModelConfig
+from landda_hpc.config import ColmProgramConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
 from landda_hpc.errors import LandDAError, ModelError
-from landda_hpc.formats.colm.names import state_name, time_label
-from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
-from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import copy_restart
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.case_checks import time_step
-from landda_hpc.instances.colm_case import read_forcing
 from landda_hpc.instances.colm_checkpoint import FOLDER, ColmCheckpoint
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
 from landda_hpc.instances.instance import Instance, by_run
 from landda_hpc.instances.model_setup import ModelSetup
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
-from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
+from landda_hpc.model.colm.model import ColmModel, pack, packed_width, unpack
 from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, WeatherChange, perturb_forcing, written_period
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
-from landda_hpc.model.colm.write_back import WRITTEN
 from landda_hpc.model.forcing.perturbed import ForcingPerturbations
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
@@ -60,7 +57,9 @@ class ColmModels:
     folder : its output folder, shared by all nodes.
     """
 
-    def __init__(self, model: ColmModelConfig, setup: ModelSetup, world: Communicator, folder: CampaignFolder) -> None:
+    def __init__(
+        self, model: ColmProgramConfig, setup: ModelSetup, world: Communicator, folder: CampaignFolder
+    ) -> None:
         domain = setup.domain
         assert domain.case is not None, "checked by the configuration"
         self._setup, self._domain, self._world = setup, domain, world
@@ -76,7 +75,8 @@ class ColmModels:
         self._group = group
         self._starts = rank == self._first
         self._models: dict[str, ColmModel] = {}
-        self._forcing = read_forcing(self._case.namelist)
+        self._files = self._case.files
+        self._forcing = self._case.forcing()
         self._runs = {i.name: self._run_folder(i) for i in setup.bare_instances()}
         self._program = _program(model, setup.data_root)
         self._period = (setup.time.start, setup.time.end)
@@ -92,7 +92,7 @@ class ColmModels:
         instances = self._setup.bare_instances()
         for instance in instances:
             if instance.index in self._domain.layout.instances_of(self._world.rank):
-                instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme)
+                instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme, self._files)
         return instances
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002 - of the protocol
@@ -105,7 +105,7 @@ class ColmModels:
             for instance in self._mine_to_start(instances):
                 run = self._runs[instance.name]
                 run.clear_work()
-                run.begin(start, stored.case_of(stored.chosen(instance), run.base) if stored is not None else None)
+                run.begin(start, stored.folder_of(stored.chosen(instance)) if stored is not None else None)
                 self._write_forcing(instance)
         self._read(instances, start)
         with together(self._world, "reading and perturbing initial states"):
@@ -120,7 +120,7 @@ class ColmModels:
         """Run the model from the analysed states; see ``ModelSystem``. Collective."""
         began = clock.monotonic()
         windows = {i.name: Window(self._runs[i.name], begin, end) for i in instances if i.model is not None}
-        apart = [self._block_name(begin, block) for block in self._case.tiles.blocks]
+        apart = [self._files.file_name(begin, block) for block in self._files.blocks]
         with together(self._world, f"preparing the windows from {begin}"):
             for instance in self._mine_to_start(instances):
                 windows[instance.name].prepare(apart)
@@ -154,8 +154,8 @@ class ColmModels:
             for instance in instances:
                 if instance.model is not None:
                     run = self._runs[instance.name]
-                    folder = run.case.state_folder(time)
-                    paths = [file.path for file in restart_files(run.case, time)]
+                    folder = run.folder_of(time)
+                    paths = [file.path for file in self._files.files(folder, time)]
                     mine = paths[self._world.rank - self._first :: self._group_size]
                     found[instance.name] = {path.as_posix(): fingerprint(folder / path) for path in mine}
         gathered = self._world.gather(found)
@@ -168,7 +168,7 @@ class ColmModels:
     def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:
         """Why a campaign cannot be resumed from a checkpoint's restarts. Local: rank 0."""
         for name, run in self._runs.items():
-            folder = run.chain / time_label(time)
+            folder = run.folder_of(time)
             for file, expected in files.get(name, {}).items():
                 try:
                     if fingerprint(folder / file) != expected:
@@ -194,7 +194,7 @@ class ColmModels:
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
                 if instance.name in self._models:
-                    self._models[instance.name].read(self._runs[instance.name].case, time)
+                    self._models[instance.name].read(self._runs[instance.name].folder_of(time), time)
 
     def release(self, kept: Collection[datetime]) -> None:
         """Remove restarts that do not belong to a kept checkpoint and are not among the newest. Local: rank 0."""
@@ -211,14 +211,14 @@ class ColmModels:
     def _write_set(self, name: str, rows: FloatArray, time: datetime) -> None:
         """Write one run's set of restart files: analysed blocks, unchanged files, the list. Collective in the group."""
         run, target, doing = self._runs[name], self._folder.restart / time_label(time) / name, f"restart of '{name}'"
-        apart = [self._block_name(time, block) for block in self._case.tiles.blocks]
+        apart = [self._files.file_name(time, block) for block in self._files.blocks]
         with together(self._group, doing):
             if self._starts:
                 open_set(target)
         with together(self._group, doing):
-            mine = restart_files(run.case, time)[self._world.rank - self._first :: self._group_size]
+            mine = self._files.files(run.folder_of(time), time)[self._world.rank - self._first :: self._group_size]
             with storage_errors(target, "copying the restart"):
-                for copy in copy_restart(mine, run.case.state_folder(time), target, without=apart):
+                for copy in copy_restart(mine, run.folder_of(time), target, without=apart):
                     sync_file(copy)
             self._write_blocks(rows, time, run, target)
         with together(self._group, doing), storage_errors(target, "reading the set"):
@@ -227,7 +227,7 @@ class ColmModels:
         with together(self._group, doing):
             if gathered is not None:
                 every = {file: digest for part in gathered for file, digest in part.items()}
-                close_set(target, self._case.case, name, time, dict(sorted(every.items())))
+                close_set(target, self._files, name, time, dict(sorted(every.items())))
 
     # ------------------------------------------------------------------ its parts
 
@@ -237,19 +237,15 @@ class ColmModels:
 
     def _run_folder(self, instance: Instance) -> RunFolder:
         namelist, path = self._case.namelist, self._root / instance.name
-        if self._changes_weather(instance) or self._forcing.is_changed:
+        if self._changes_weather(instance) or self._has_own_forcing:
             namelist = namelist.with_values({"DEF_forcing_namelist": str(path / FORCING_NAME)})
-        return RunFolder(path, self._case.case, namelist, self._case.tiles.n_patch)
+        return RunFolder(path, self._files, namelist, self._case.tiles.n_patch)
 
     def _read(self, instances: list[Instance], time: datetime) -> None:
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
                 if instance.name in self._models:
-                    instance.state = self._models[instance.name].read(self._runs[instance.name].case, time)
-
-    def _block_name(self, time: datetime, block: str) -> str:
-        case = self._case.case
-        return state_name(case.name, time_label(time), case.lc_year, block)
+                    instance.state = self._models[instance.name].read(self._runs[instance.name].folder_of(time), time)
 
     def _owner(self, block: IntArray | int) -> IntArray:
         """Rank of the group that writes a block; blocks are distributed in order."""
@@ -257,17 +253,17 @@ class ColmModels:
         return owners
 
     def _gather_blocks(self, instance: Instance) -> FloatArray:
-        """Variables that may have changed for the tiles in this rank's blocks, (n, WIDTH). Collective in the group."""
+        """Variables that may have changed for the tiles in this rank's blocks, (n, width). Collective in the group."""
         assert instance.state is not None, "the group's instances have states"
-        tiles, layout = self._case.tiles, self._domain.layout
+        tiles, layout, names = self._case.tiles, self._domain.layout, self._files.written
         mine = layout.tiles_of(self._world.rank)
         owner_of_mine = self._owner(tiles.block[mine])
-        outgoing = [pack(instance.state, np.flatnonzero(owner_of_mine == r)) for r in range(self._group_size)]
-        incoming, me = [], self._world.rank - self._first
+        outgoing = [pack(instance.state, np.flatnonzero(owner_of_mine == r), names) for r in range(self._group_size)]
+        incoming, me, width = [], self._world.rank - self._first, packed_width(names)
         for r in range(self._group_size):
             theirs = layout.tiles_of(self._first + r)
-            incoming.append(int((self._owner(tiles.block[theirs]) == me).sum()) * WIDTH)
-        return np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, WIDTH)
+            incoming.append(int((self._owner(tiles.block[theirs]) == me).sum()) * width)
+        return np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, width)
 
     def _write_blocks(self, rows: FloatArray, time: datetime, run: RunFolder, folder: Path) -> None:
         """Write this rank's blocks of a run's analysed restart. Local."""
@@ -277,10 +273,11 @@ class ColmModels:
             if int(self._owner(number)) != self._world.rank - self._first:
                 continue
             of_block = np.flatnonzero(tiles.block[own] == number)
-            values = read_variables(run.case, time, block, WRITTEN, tiles.n_patch[block])
-            for name, array in unpack(rows[of_block]).items():
+            source, name_of_block = run.folder_of(time), self._files.file_name(time, block)
+            values = self._files.read(source, time, block, self._files.written, tiles.n_patch[block])
+            for name, array in unpack(rows[of_block], self._files.written).items():
                 values[name][tiles.position[own[of_block]]] = array
-            write_restart_copy(run.case.state_file(time, block), folder / self._block_name(time, block), values)
+            self._files.write_copy(source / name_of_block, folder / name_of_block, values)
 
     def _replace_members(self, instances: list[Instance], failed: Mapping[str, str], time: datetime) -> None:
         """Give failed members the restart of another member of their ensemble (``replacements``). Collective."""
@@ -299,6 +296,11 @@ class ColmModels:
                 logger.warning("member %s continues from the state of %s: %s%s", name, donor, every[name], both)
 
     # ------------------------------------------------------------------ perturbations
+
+    @property
+    def _has_own_forcing(self) -> bool:
+        """Whether every run needs its own forcing namelist, because that of the case has relative paths."""
+        return self._forcing is not None and self._forcing.is_changed
 
     def _changes_weather(self, instance: Instance) -> bool:
         if instance.run is None:
@@ -325,6 +327,8 @@ class ColmModels:
 
     def _write_forcing(self, instance: Instance) -> None:
         """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""
+        if self._forcing is None:
+            return
         forcing, folder = self._forcing.namelist, self._runs[instance.name].path
         if not self._changes_weather(instance):
             if self._forcing.is_changed:
@@ -376,7 +380,7 @@ def replacements(instances: Sequence[Instance], failed: Mapping[str, str]) -> di
     return found
 
 
-def _program(model: ColmModelConfig, data_root: Path) -> Program:
+def _program(model: ColmProgramConfig, data_root: Path) -> Program:
     return Program(
         executable=(data_root / model.executable).absolute(),
         launch=model.launch,

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import MODELS, CampaignConfig, ColmModelConfig, VerificationConfig, read_plain, read_resolved
+from landda_hpc.config import MODELS, CampaignConfig, ColmProgramConfig, VerificationConfig, read_plain, read_resolved
 from landda_hpc.errors import ConfigError
 from landda_hpc.storage.provenance_log import IDENTITIES, read_events
 
@@ -29,7 +29,7 @@ APART: Final = ("name", "description", "data_root", "parallel", "checkpoint", "o
 FREE: Final = (
     "parallel.*, checkpoint.*, output.*, data_root, name, description, verification.* except depths_m, "
     "min_soil_fraction and unobserved, entries of the catalogue that are not assimilated, and how CoLM is run "
-    f"(model.{', '.join(sorted(ColmModelConfig.OPERATION))})"
+    f"(model.{', '.join(sorted(ColmProgramConfig.OPERATION))})"
 )
 """Keys that a resume may change, for messages."""
 

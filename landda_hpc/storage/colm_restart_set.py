@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.restart_files import MANIFEST, missing_files, restart_files
+from landda_hpc.formats.colm.case_files import CaseFiles
+from landda_hpc.formats.colm.files202x import VERSION
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.io.atomic import storage_errors, write_text
 from landda_hpc.storage.hashing import hash_file
 
@@ -31,22 +32,24 @@ class ColmRestartSet:
 
     Attributes
     ----------
-    case : DEF_CASE_NAME, with which the file names begin.
-    lc_year : DEF_LC_YEAR.
+    case : DEF_CASE_NAME (CoLM2014: site), with which the file names begin.
+    lc_year : DEF_LC_YEAR; None for CoLM2014.
     instance : name of the model instance.
     time : valid time, ISO 8601, UTC.
     const : folder of the constant restart.
     landdata : folder of the mapping files; None if the case has none.
     files : hex BLAKE2b hash of the bytes of each file, by path in the set.
+    version : of the model.
     """
 
     case: str
-    lc_year: int
+    lc_year: int | None
     instance: str
     time: str
     const: str
     landdata: str | None
     files: dict[str, str]
+    version: str = VERSION
 
 
 def open_set(folder: Path) -> None:
@@ -61,7 +64,7 @@ def open_set(folder: Path) -> None:
         (folder / MANIFEST).unlink(missing_ok=True)
 
 
-def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashes: Mapping[str, str]) -> None:
+def close_set(folder: Path, case: CaseFiles, instance: str, time: datetime, hashes: Mapping[str, str]) -> None:
     """Write the manifest of a set, which completes it. Local: one process.
 
     Parameters
@@ -76,14 +79,16 @@ def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashe
     require_files(folder, case, time)
     landdata = None if case.landdata is None else str(case.landdata.absolute())
     const = str(case.const.absolute())
-    content = ColmRestartSet(case.name, case.lc_year, instance, time.isoformat(), const, landdata, dict(hashes))
+    content = ColmRestartSet(
+        case.name, case.lc_year, instance, time.isoformat(), const, landdata, dict(hashes), case.version
+    )
     lines = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(content)}
     write_text(folder / MANIFEST, json.dumps(lines, indent=1) + "\n")
 
 
-def require_files(folder: Path, case: ColmCase, time: datetime) -> None:
+def require_files(folder: Path, case: CaseFiles, time: datetime) -> None:
     """Raise StorageError unless a folder contains every file of a restart of the case. Local."""
-    missing = missing_files(case, restart_files(case, time, folder), time)
+    missing = case.missing(folder, time)
     if missing:
         raise StorageError(
             f"{folder}: this set of restart files lacks {len(missing)} of the restart's files, the first is "

@@ -162,11 +162,11 @@ def assert_same(output: Path, reference: Mapping[str, Any], landda: Landda) -> N
 
 def wait_for_cycle(output: Path, cycles: int, poll: Any) -> None:
     """Until the campaign has recorded so many cycles; fails if it ends or hangs before."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     records = output / "cycles.jsonl"
     while time.monotonic() < deadline:
         if records.exists() and f'"cycle": {cycles},' in records.read_text():
             return
         assert poll() is None, "the campaign ended before it was to be stopped"
         time.sleep(0.02)
-    raise AssertionError(f"no cycle {cycles} within a minute")
+    raise AssertionError(f"no cycle {cycles} within four minutes")

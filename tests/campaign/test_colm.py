@@ -33,10 +33,10 @@ from landda_hpc.instances.case_config import starter_config
 from landda_hpc.instances.colm_case import open_case
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.model.colm import perturbed_forcing
+from landda_hpc.model.colm.colm202x import window_values
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.perturbed_forcing import written_period
-from landda_hpc.model.colm.window import window_values
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest, read_header, read_instance

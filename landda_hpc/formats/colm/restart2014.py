@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +96,11 @@ def find_case_2014(folder: Path, site: str | None = None) -> Case2014:
     return Case2014(folder, chosen[0])
 
 
+def is_folder_of_2014(folder: Path) -> bool:
+    """Whether a folder has a constant restart of CoLM2014. Local."""
+    return folder.is_dir() and any(entry.name.endswith(_CONST) for entry in folder.iterdir())
+
+
 def count_patches_2014(case: Case2014, time: datetime) -> int:
     """Number of patches of a time-varying restart, from the length of its record. Local.
 
@@ -162,7 +167,7 @@ def check_state_2014(case: Case2014, time: datetime, n_patch: int) -> None:
 
     Raises
     ------
-    As for ``read_state_2014``; DataError if a value is not finite.
+    As for ``read_state_2014``; DataError if a value is not finite, or water negative beyond rounding.
     """
     names = [array.name for array in TIME_VARYING if array.name != "id"]
     for name, values in read_state_2014(case, time, names, n_patch).items():
@@ -171,6 +176,37 @@ def check_state_2014(case: Case2014, time: datetime, n_patch: int) -> None:
                 f"{case.state_file(time)}: '{name}' is not a number everywhere. The model failed; the state of an "
                 "earlier time is the last good one."
             )
+        if name in ("wliq_soisno", "wice_soisno") and (values < -1e-3).any():
+            raise DataError(
+                f"{case.state_file(time)}: '{name}' is {values.min():.3g} kg m-2 at its minimum; water must not be "
+                "negative."
+            )
+
+
+def check_case_2014(
+    case: Case2014, times: Sequence[datetime], folder: Path | None = None
+) -> tuple[int, tuple[int, int]]:
+    """Check restarts of a case, and that they have the patches of the constant restart. Local.
+
+    Parameters
+    ----------
+    times : at least one time.
+    folder : folder of the time-varying restarts; None: that of the case.
+
+    Returns
+    -------
+    The number of patches, and the numbers of rows and columns.
+
+    Raises
+    ------
+    As for ``read_constants_2014`` and ``check_state_2014``.
+    """
+    states = case if folder is None else replace(case, folder=folder)
+    n_patch = count_patches_2014(states, times[0])
+    constants = read_constants_2014(case, n_patch)
+    for time in times:
+        check_state_2014(states, time, n_patch)
+    return n_patch, (constants.n_lat, constants.n_lon)
 
 
 def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, FloatArray]) -> None:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from pathlib import Path
 
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError
-from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.restart import read_variables
+from landda_hpc.formats.colm.case_files import CaseFiles
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles
-from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, settle
+from landda_hpc.model.colm.write_back import SoilWater, settle
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import SOIL_WATER_STATE, STATE
-
-_WIDTHS: Final = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN}
-
-WIDTH: Final = sum(_WIDTHS.values())
-"""Number of values per tile that an analysis may change."""
 
 
 class ColmModel:
@@ -31,15 +26,17 @@ class ColmModel:
     ----------
     here : this rank's tiles of the case.
     scheme : soil water scheme of the model.
+    files : files of the case.
 
     Notes
     -----
     Local: no communication. The state that was read is kept as the background. Only layers whose water differs from
-    the background get a new potential and conductivity, so undoing a change restores the original bits.
+    the background get a new potential and conductivity, so undoing a change restores the original bits. Variables that
+    the restarts lack (CoLM2014: smp, hk and others) keep their initial values (``variables.STATE``).
     """
 
-    def __init__(self, here: CaseTiles, scheme: SoilWaterScheme) -> None:
-        self.here, self.scheme = here, scheme
+    def __init__(self, here: CaseTiles, scheme: SoilWaterScheme, files: CaseFiles) -> None:
+        self.here, self.scheme, self._files = here, scheme, files
         self._tiles = _with_bounds(here)
         self._background: SoilWater | None = None
 
@@ -48,8 +45,8 @@ class ColmModel:
         """The rank's tiles. Layers of rock have no pores, because the model keeps them dry."""
         return self._tiles
 
-    def read(self, case: ColmCase, time: datetime) -> TileState:
-        """Read the state of the rank's tiles from a restart; it becomes the background.
+    def read(self, folder: Path, time: datetime) -> TileState:
+        """Read the state of the rank's tiles from the restart in a folder; it becomes the background.
 
         Raises
         ------
@@ -60,14 +57,12 @@ class ColmModel:
         for number, block in enumerate(here.blocks):
             mine = np.flatnonzero(here.block == number)
             if mine.size:
-                found = read_variables(case, time, block, list(SOIL_WATER_STATE), here.n_patch[block])
+                found = self._files.read(folder, time, block, self._files.variables, here.n_patch[block])
                 for name, array in found.items():
                     values[name][mine] = array[here.position[mine]]
         for name, array in values.items():
             if not np.isfinite(array[here.tiles.is_updatable]).all():
-                raise DataError(
-                    f"restart of {time.isoformat()} in {case.restart}: '{name}' of soil patches is not finite."
-                )
+                raise DataError(f"{folder}: '{name}' of soil patches is not finite ({time.isoformat()}).")
         state = TileState(values)
         self.remember(state)
         return state
@@ -77,7 +72,12 @@ class ColmModel:
         self._background = _soil_water(state.copy())
 
     def diagnose(self, state: TileState) -> None:
-        """Update the variables that depend on soil water (smp, hk, zwt), in place; see ``SoilModel``."""
+        """Update the variables that depend on soil water (smp, hk, zwt), in place; see ``SoilModel``.
+
+        Nothing is updated if the restarts contain soil water alone (CoLM2014, which computes the others in each step).
+        """
+        if self._files.written == ("wliq_soisno",):
+            return
         assert self._background is not None, "a state was read before it is analysed"
         settled = settle(self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme)
         state["smp"][:] = settled.smp
@@ -85,18 +85,27 @@ class ColmModel:
         state["zwt"][:] = settled.zwt
 
 
-def pack(state: TileState, index: IntArray) -> FloatArray:
-    """Pack the variables that an analysis may change, for some tiles, (n, WIDTH)."""
-    return np.concatenate([state[name][index].reshape(index.size, width) for name, width in _WIDTHS.items()], axis=1)
+def packed_width(names: Sequence[str]) -> int:
+    """Number of values per tile of some variables."""
+    return sum(_width(name) for name in names)
 
 
-def unpack(rows: FloatArray) -> dict[str, FloatArray]:
+def pack(state: TileState, index: IntArray, names: Sequence[str]) -> FloatArray:
+    """Pack variables of some tiles, (n, ``packed_width``)."""
+    return np.concatenate([state[name][index].reshape(index.size, _width(name)) for name in names], axis=1)
+
+
+def unpack(rows: FloatArray, names: Sequence[str]) -> dict[str, FloatArray]:
     """Unpack rows into variables."""
     values, column = {}, 0
-    for name, width in _WIDTHS.items():
-        values[name] = rows[:, column : column + width].reshape(rows.shape[0], *STATE[name].shape)
-        column += width
+    for name in names:
+        values[name] = rows[:, column : column + _width(name)].reshape(rows.shape[0], *STATE[name].shape)
+        column += _width(name)
     return values
+
+
+def _width(name: str) -> int:
+    return int(np.prod(STATE[name].shape, dtype=np.int64))
 
 
 def _soil_water(state: TileState) -> SoilWater:

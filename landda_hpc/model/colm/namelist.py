@@ -60,7 +60,7 @@ class Namelist:
     def __init__(self, text: str, group: str = "nl_colm", source: str = "namelist") -> None:
         self.text, self.group, self.source = text, group, source
         masked = _mask(text)
-        begin = re.search(rf"(?m)^[\ufeff \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
+        begin = _begin(masked, group)
         if begin is None:
             raise DataError(f"{source} has no namelist group &{group}. Is it CoLM's namelist?")
         end = re.compile(r"/|[&$]end\b", re.IGNORECASE).search(masked, begin.end())
@@ -78,12 +78,16 @@ class Namelist:
             self._assignments[key] = _Assignment(key, start, max(start, match.end() + length))
 
     @classmethod
-    def from_file(cls, path: Path, group: str = "nl_colm") -> Namelist:
+    def from_file(cls, path: Path, *groups: str) -> Namelist:
         """Read the namelist in a file; bytes that are not UTF-8 (comments in another encoding) are kept.
+
+        Parameters
+        ----------
+        groups : the first of these groups that the file has is read; default ``nl_colm``.
 
         Raises
         ------
-        MissingFileError, DataError : the file does not exist, or has no such group.
+        MissingFileError, DataError : the file does not exist, or has none of these groups.
         """
         if not path.is_file():
             raise MissingFileError(f"namelist '{path}' does not exist.")
@@ -94,7 +98,13 @@ class Namelist:
             raise DataError(f"namelist '{path}' cannot be read: {error.strerror}.") from error
         if len(content) > _LARGEST_FILE:
             raise DataError(f"namelist '{path}' is larger than {_LARGEST_FILE // 2**20} MB. Is it CoLM's namelist?")
-        return cls(content.decode("utf-8", "surrogateescape"), group, str(path))
+        text = content.decode("utf-8", "surrogateescape")
+        wanted, masked = groups or ("nl_colm",), _mask(text)
+        found = [group for group in wanted if _begin(masked, group) is not None]
+        if not found:
+            names = " or ".join(f"&{group}" for group in wanted)
+            raise DataError(f"{path} has no namelist group {names}. Is it CoLM's namelist?")
+        return cls(text, found[0], str(path))
 
     @property
     def content(self) -> bytes:
@@ -202,6 +212,10 @@ def fortran(value: Value) -> str:
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return repr(value)
+
+
+def _begin(masked: str, group: str) -> re.Match[str] | None:
+    return re.search(rf"(?m)^[\ufeff \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
 
 
 def _canonical(name: str) -> str:

@@ -95,6 +95,7 @@ class ModelProcess:
     log : file for its output and errors; overwritten.
     environment : all environment variables of the process.
     timeout_s : time limit, s.
+    stdin : file for its standard input; None: it has none.
 
     Raises
     ------
@@ -102,15 +103,21 @@ class ModelProcess:
     """
 
     def __init__(
-        self, command: list[str], folder: Path, log: Path, environment: Mapping[str, str], timeout_s: float
+        self,
+        command: list[str],
+        folder: Path,
+        log: Path,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        stdin: Path | None = None,
     ) -> None:
         self._began = time.monotonic()
         self._timeout_s = timeout_s
         self._ending: Ending | None = None
         try:
-            with log.open("wb") as output:
+            with log.open("wb") as output, (stdin or Path(os.devnull)).open("rb") as given:
                 self._process = subprocess.Popen(  # noqa: S603 - the command is the user's own
-                    command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    command, cwd=folder, stdin=given, stdout=output, stderr=subprocess.STDOUT,
                     env=dict(environment), start_new_session=True,
                 )  # fmt: skip
         except OSError as error:

@@ -95,7 +95,7 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
     soil = SoilConstants.stack(soils).take(order)
     return CaseTiles(
         grid=grid,
-        tiles=_make_tiles(grid, cell[order], np.concatenate(fractions)[order], np.concatenate(types)[order], soil),
+        tiles=make_tiles(grid, cell[order], np.concatenate(fractions)[order], np.concatenate(types)[order], soil),
         block=np.concatenate(blocks)[order],
         position=np.concatenate(positions)[order],
         soil=soil,
@@ -147,7 +147,8 @@ def _middle(edges: FloatArray) -> FloatArray:
     return middle
 
 
-def _make_tiles(grid: Grid, cell: IntArray, fraction: FloatArray, patchtype: IntArray, soil: SoilConstants) -> Tiles:
+def make_tiles(grid: Grid, cell: IntArray, fraction: FloatArray, patchtype: IntArray, soil: SoilConstants) -> Tiles:
+    """Tiles of a case; what its restarts lack is 0 (``CaseTiles``)."""
     n = cell.size
     nothing = np.zeros(n, dtype=np.int64)
     return Tiles(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from landda_hpc.cell_means import cell_means
 from landda_hpc.constants import N_SNOW, N_SOIL, CoLM_MISSING, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.history import HistoryFile, list_history, read_history
+from landda_hpc.formats.colm.history import list_history, read_history
 from landda_hpc.formats.colm.mapping import read_mesh
 from landda_hpc.formats.colm.netcdf import open_colm_file
 from landda_hpc.formats.colm.restart import BlockConstants, check_restart, read_constants, read_variables
@@ -146,7 +147,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
                 takes_part = of_kind & patches.is_active | case.is_single_point
                 means = cell_means(patches.cell, patches.fraction, takes_part, values, missing=CoLM_MISSING)
                 theirs = read_history(history, name, step, mesh.grid)[np.unique(patches.cell)]
-                comparison = _compare(history, name, time, means, theirs)
+                comparison = compare_means(history.path, name, time, means, theirs)
                 if comparison.n_values:
                     n_compared += 1
                     yield comparison
@@ -179,13 +180,19 @@ def _restart_values(
     return patches.gather(case, parts)
 
 
-def _compare(history: HistoryFile, name: str, time: datetime, ours: FloatArray, theirs: FloatArray) -> Comparison:
+def compare_means(path: Path, name: str, time: datetime, ours: FloatArray, theirs: FloatArray) -> Comparison:
+    """Compare cell means of a restart with those of the model's file; NaN where there is none. Local.
+
+    Raises
+    ------
+    DataError : their levels differ, or a cell has a value in one of them only.
+    """
     if ours.shape != theirs.shape:
-        raise DataError(f"{history.path}: '{name}' has {theirs.shape[1]} levels; the restart has {ours.shape[1]}.")
+        raise DataError(f"{path}: '{name}' has {theirs.shape[1]} levels; the restart has {ours.shape[1]}.")
     if np.any(np.isnan(ours) != np.isnan(theirs)):
         where = int(np.argmax(np.any(np.isnan(ours) != np.isnan(theirs), axis=1)))
         raise DataError(
-            f"{history.path}: '{name}' at {time}: land cell {where} has a value in either the restart or the history, "
+            f"{path}: '{name}' at {time}: land cell {where} has a value in either the restart or the history, "
             "but not in both. Do they use the same mask (patchmask, missing forcing)?"
         )
     known = np.isfinite(ours)

@@ -6,9 +6,7 @@ In the folder of a run::
     work/2010-152-00000/       one window, while it is computed
         start/                       copies of the chain's restarts, with the analysis in them
         try1/                        where the model runs; try2 if the first one failed
-            case.nml  process.json
-            <CASE>/landdata -> the case's      <CASE>/restart/const -> the case's
-            <CASE>/restart/2010-152-00000 -> ../../../start
+            case.nml  process.json   and links to its input, see ``colm202x`` and ``colm2014``
     logs/2010-152-00000.try1.log
     history/2010-152-00000/    the model's history of the window, if it is kept
 
@@ -29,21 +27,21 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.errors import DataError, ModelError
-from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.names import time_label
-from landda_hpc.formats.colm.restart_files import copy_restart, require_complete, restart_files
+from landda_hpc.formats.colm.names import is_label, parse_label, time_label
+from landda_hpc.formats.colm.restart_files import copy_restart
 from landda_hpc.io.atomic import storage_errors, sync_file, sync_folder
-from landda_hpc.model.colm.end_checks import check_window_end
-from landda_hpc.model.colm.namelist import Namelist, Value
+from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command, own_environment
+from landda_hpc.model.colm.version import NAMELIST_NAME, ColmVersion
 
 logger = logging.getLogger(__name__)
 
-NAMELIST_NAME: Final = "case.nml"
 _LAST_LINES: Final = 12
 """Lines of the model's log that an error message shows."""
 
 _POLL_S: Final = 0.02
+_TIDY_S: Final = 1.0
+"""Time between two removals of restarts that a running model no longer needs, s."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class RunFolder:
     Parameters
     ----------
     path : the run's folder.
-    case : the case that all runs share; the attribute ``case`` has the run's own restarts.
+    case : the case that all runs share.
     namelist : template for its windows.
     n_patch : patches of every block of the case.
 
@@ -88,33 +86,43 @@ class RunFolder:
     chain, work : folders of the restarts and of the windows in progress.
     """
 
-    def __init__(self, path: Path, case: ColmCase, namelist: Namelist, n_patch: Mapping[str, int]) -> None:
+    def __init__(self, path: Path, case: ColmVersion, namelist: Namelist, n_patch: Mapping[str, int]) -> None:
         self.path = path.absolute()
         self.name, self.chain, self.work = self.path.name, self.path / "restart", self.path / "work"
-        self.base, self.namelist, self.n_patch = case, namelist, n_patch
-        self.case = case.with_restart(self.chain)
+        self.case, self.namelist, self.n_patch = case, namelist, n_patch
 
-    def begin(self, time: datetime, given: ColmCase | None = None) -> None:
+    def folder_of(self, time: datetime) -> Path:
+        """Folder of the chain's restart of a time."""
+        return self.chain / time_label(time)
+
+    def times(self) -> list[datetime]:
+        """Times of the chain's restarts, ascending."""
+        if not self.chain.is_dir():
+            return []
+        return sorted(parse_label(entry.name) for entry in self.chain.iterdir() if is_label(entry.name))
+
+    def begin(self, time: datetime, source: Path | None = None) -> None:
         """Create the folders and start the chain with a restart of a time. Local: one process.
 
         Parameters
         ----------
-        given : the case with the restart; None: with its own.
+        source : folder with the restart; None: the case's own restart.
 
         Raises
         ------
-        DataError : there is no such restart, or an incomplete one.
+        DataError, MissingFileError : there is no such restart, or an incomplete one.
         StorageError : the folders cannot be written.
         """
-        case = given or self.base
-        source, label = case.state_folder(time), time_label(time)
-        if not source.is_dir():
-            known = ", ".join(time_label(t) for t in case.times()) or "none"
-            raise DataError(
-                f"case {case.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
-                "to that time, or set time.start to one of these times."
-            )
-        files = require_complete(case, time)
+        label = time_label(time)
+        if source is None:
+            source, own = self.case.own_folder(time), self.case.times()
+            if time not in own:
+                known = ", ".join(time_label(t) for t in own) or "none"
+                raise DataError(
+                    f"case {self.case.name} has no restart of {time.isoformat()} in {self.case.restart}; it has "
+                    f"{known}. Run the model to that time, or set time.start to one of these times."
+                )
+        files = self.case.require_complete(source, time)
         unknown = [str(file.path) for file in files if file.name is None]
         if unknown:
             logger.warning(
@@ -147,10 +155,10 @@ class RunFolder:
 
     def adopt(self, other: RunFolder, time: datetime) -> None:
         """Add a copy of another run's restart of a time to the chain. Local: one process."""
-        source, temporary = other.chain / time_label(time), self.work / f"adopted_{time_label(time)}"
+        source, temporary = other.folder_of(time), self.work / f"adopted_{time_label(time)}"
         with storage_errors(temporary, "copying a member's restart"):
             shutil.rmtree(temporary, ignore_errors=True)
-            copy_restart(restart_files(other.case, time), source, temporary)
+            copy_restart(other.case.files(source, time), source, temporary)
             self.enter(temporary, time)
 
     def clear_work(self) -> None:
@@ -163,13 +171,13 @@ class RunFolder:
 
     def remove_later(self, time: datetime) -> None:
         """Remove the restarts of later times; a resume from ``time`` computes them again. Local: one process."""
-        for later in (found for found in self.case.times() if found > time):
-            with storage_errors(self.chain / time_label(later), "removing a restart"):
-                shutil.rmtree(self.chain / time_label(later))
+        for later in (found for found in self.times() if found > time):
+            with storage_errors(self.folder_of(later), "removing a restart"):
+                shutil.rmtree(self.folder_of(later))
 
     def prune(self, keep: set[datetime], newest: int) -> None:
         """Remove restarts and logs, except those of the requested and the newest times. Local: one process."""
-        for time in self.case.times()[:-newest]:
+        for time in self.times()[:-newest]:
             if time not in keep:
                 label = time_label(time)
                 shutil.rmtree(self.chain / label, ignore_errors=True)
@@ -204,42 +212,47 @@ class Window:
         ----------
         written_apart : names of files that are not copied, because the analysis writes them to ``start_folder``.
         """
-        source = self.run.chain / time_label(self.start)
+        source = self.run.folder_of(self.start)
         with storage_errors(self.folder, "making the work folder"):
             shutil.rmtree(self.folder, ignore_errors=True)
             self.start_folder.mkdir(parents=True)
-            files = restart_files(self.run.case, self.start, source)
+            files = self.run.case.files(source, self.start)
             copy_restart(files, source, self.start_folder, without=written_apart)
 
     def launch(self, program: Program, slot: int) -> ModelProcess:
         """Start the next try; ModelError if the program cannot be started. Local: one process."""
         self.tried += 1
-        folder, case = self._try_folder, self.run.base
+        folder, case = self._try_folder, self.run.case
         with storage_errors(folder, "making the model's folder"):
-            restart = folder / case.name / "restart"
-            restart.mkdir(parents=True)
-            (restart / "const").symlink_to(case.const.absolute())
-            (restart / time_label(self.start)).symlink_to(Path("../../../start"))
-            if case.landdata is not None:
-                (folder / case.name / "landdata").symlink_to(case.landdata.absolute())
-            namelist = self.run.namelist.with_values(window_values(self.start, self.end))
-            (folder / NAMELIST_NAME).write_bytes(namelist.content)
+            case.lay_out(folder, self.start_folder, self.run.namelist, self.start, self.end)
         nodes = program.nodes[slot] if program.nodes else ""
         command = launch_command(program.launch, program.executable, NAMELIST_NAME, nodes, slot)
         environment = own_environment(os.environ, program.environment or {})
-        return ModelProcess(command, folder, self.log, environment, program.timeout_s)
+        stdin = folder / NAMELIST_NAME if case.reads_stdin else None
+        return ModelProcess(command, folder, self.log, environment, program.timeout_s, stdin)
+
+    def tidy(self) -> None:
+        """Remove restarts that the running model no longer needs. Local: one process."""
+        with storage_errors(self._try_folder, "removing restarts within the window"):
+            self.run.case.tidy(self._try_folder, self.start, self.end)
 
     def check(self, ending: Ending) -> None:
         """Raise ModelError unless the process ended with code 0 and wrote all files. Local."""
         self.seconds = ending.seconds
         if not ending.is_good:
             raise ModelError(f"the model {ending.describe()}")
-        written = self.run.base.with_restart(self._result.parent)
-        check_window_end(written, self.start_folder, self.start, self.end, self.run.n_patch)
+        case = self.run.case
+        if case.completion and case.completion not in self._read_log():
+            raise ModelError(
+                f"the model {ending.describe()}, but its output lacks '{case.completion}': it stopped before the end"
+            )
+        case.check_end(self._try_folder, self.start_folder, self.start, self.end, self.run.n_patch)
 
     def commit(self, keep_history: bool) -> None:
         """Add the restart of the window's end to the chain and clear the work folder. Local: one process."""
-        self.run.enter(self._result, self.end)
+        with storage_errors(self._try_folder, "taking the restart of the window's end"):
+            result = self.run.case.take_result(self._try_folder, self.end)
+        self.run.enter(result, self.end)
         if keep_history:
             self._keep_history()
         with storage_errors(self.folder, "clearing the work folder"):
@@ -252,40 +265,27 @@ class Window:
 
     def last_lines(self) -> str:
         """The end of the current try's log, indented."""
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            lines = []
+        lines = self._read_log().splitlines()
         return "\n".join(f"    {line}" for line in lines[-_LAST_LINES:]) or "    (empty)"
+
+    def _read_log(self) -> str:
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
     @property
     def _try_folder(self) -> Path:
         return self.folder / f"try{self.tried}"
 
-    @property
-    def _result(self) -> Path:
-        return self._try_folder / self.run.base.name / "restart" / time_label(self.end)
-
     def _keep_history(self) -> None:
-        source = self._try_folder / self.run.base.name / "history"
+        source = self.run.case.history(self._try_folder)
         target = self.run.path / "history" / time_label(self.start)
         if source.is_dir() and any(source.iterdir()):
             with storage_errors(target, "keeping the history"):
                 target.parent.mkdir(exist_ok=True)
                 shutil.rmtree(target, ignore_errors=True)
                 source.rename(target)
-
-
-def window_values(start: datetime, end: datetime) -> dict[str, Value]:
-    """Namelist values that a window replaces: folders and times, but no settings of the model physics."""
-    values: dict[str, Value] = {"DEF_dir_output": "./", "DEF_WRST_FREQ": "YEARLY"}
-    for name, time in (("start", start), ("end", end)):
-        seconds = time.hour * 3600 + time.minute * 60 + time.second
-        parts = {"year": time.year, "month": time.month, "day": time.day, "sec": seconds}
-        values |= {f"DEF_simulation_time%{name}_{part}": value for part, value in parts.items()}
-    # The template's spin-up ends before the campaign; a spin-up year before any start switches it off.
-    values |= {"DEF_simulation_time%spinup_year": 0, "DEF_simulation_time%spinup_repeat": 0}
-    return values
 
 
 def run_windows(windows: Sequence[Window], program: Program, members: Collection[str] = ()) -> dict[str, str]:
@@ -306,6 +306,7 @@ def run_windows(windows: Sequence[Window], program: Program, members: Collection
     """
     waiting, running = list(windows), dict[int, tuple[Window, ModelProcess]]()
     failed: dict[str, str] = {}
+    tidied = clock.monotonic()
     try:
         while waiting or running:
             for slot in range(program.side_by_side):
@@ -329,6 +330,10 @@ def run_windows(windows: Sequence[Window], program: Program, members: Collection
                     waiting.insert(0, window)
                 else:
                     window.commit(program.keep_history)
+            if clock.monotonic() - tidied > _TIDY_S:
+                for window, _ in running.values():
+                    window.tidy()
+                tidied = clock.monotonic()
             clock.sleep(_POLL_S)
     finally:
         for _, process in running.values():
@@ -342,6 +347,6 @@ def _failure(window: Window, error: ModelError) -> ModelError:
         f"run '{window.run.name}': the window from {window.start.isoformat()} to {window.end.isoformat()} failed "
         f"{times}; the last failure: {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
         f"  All its files are in {window.folder}; the last valid restart is "
-        f"{window.run.chain / time_label(window.start)}. Remove the cause (try the model there by hand: "
+        f"{window.run.folder_of(window.start)}. Remove the cause (try the model there by hand: "
         f"{NAMELIST_NAME}), then 'landda resume' continues from the last checkpoint."
     )

@@ -40,10 +40,6 @@ from landda_hpc.model.colm.soil_water import (
 from landda_hpc.state import PatchType
 from landda_hpc.water_ledger import WaterLedger
 
-WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
-"""Variables of a restart that an analysis may change."""
-
-
 _UNSATURATED: Final = 1.0e-8
 """m3 m-3; a layer with a larger water deficit is not saturated (the model's own tolerance)."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.config import (
-    ColmModelConfig,
+    ColmProgramConfig,
     Forcing,
     Model,
     Run,
@@ -31,7 +31,7 @@ def has_generated_weather(model: Model, forcing: Forcing) -> bool:
 
 def model_words(model: Model) -> str:
     """Return a name of the land model."""
-    if isinstance(model, ColmModelConfig):
+    if isinstance(model, ColmProgramConfig):
         return f"the user's own CoLM (`{model.executable.name}`)"
     if model.tile_physics == "land_surface":
         return "the embedded land model with complete physics (`land_surface`)"

@@ -16,6 +16,7 @@ from landda_hpc.config import CaseConfig
 from landda_hpc.errors import ConfigError, DataError, ModelError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.instances.colm_case import open_case
+from landda_hpc.model.colm.colm202x import window_values
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.process import (
     PROCESS_FILE,
@@ -24,7 +25,7 @@ from landda_hpc.model.colm.process import (
     launch_command,
     own_environment,
 )
-from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows, window_values
+from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from tests.unit.model.colm_cases import ModelCase, model_case, stand_in_case
 
 SIX_HOURS = timedelta(hours=6)
@@ -51,7 +52,7 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> ModelCase:
 
 def run_folder(case: ModelCase, path: Path) -> RunFolder:
     domain = open_case(CaseConfig(namelist=case.namelist), Path())
-    run = RunFolder(path, domain.case, domain.namelist, domain.tiles.n_patch)
+    run = RunFolder(path, domain.files, domain.namelist, domain.tiles.n_patch)
     run.begin(case.start)
     return run
 
@@ -78,7 +79,7 @@ def test_windows_make_a_chain(case: ModelCase, tmp_path: Path) -> None:
     labels = [time_label(case.start + k * SIX_HOURS) for k in range(3)]
     assert sorted(p.name for p in run.chain.iterdir()) == labels
     assert not any(run.work.iterdir())
-    original = run.base.state_folder(case.start)
+    original = run.case.own_folder(case.start)
     for path in original.iterdir():
         assert (run.chain / labels[0] / path.name).read_bytes() == path.read_bytes()
     assert "CoLM Execution Completed." in (run.path / "logs" / f"{labels[1]}.try1.log").read_text()
@@ -95,7 +96,7 @@ def test_an_analysis_in_the_restart_reaches_the_model(case: ModelCase, tmp_path:
     window = Window(wet, case.start, case.start + SIX_HOURS)
     window.prepare([])
     added = 0.0
-    blocks = [wet.case.state_file(case.start, block).name for block in wet.case.blocks]
+    blocks = [wet.case.file_name(case.start, block) for block in wet.case.blocks]
     for name in blocks:
         with netCDF4.Dataset(window.start_folder / name, "r+") as file:
             water = file["wliq_soisno"][:]
@@ -211,7 +212,7 @@ def test_retention_keeps_the_newest_and_what_is_asked_for(fake: ModelCase, tmp_p
 
 def test_a_start_that_the_case_does_not_have_is_told(fake: ModelCase, tmp_path: Path) -> None:
     domain = open_case(CaseConfig(namelist=fake.namelist), Path())
-    run = RunFolder(tmp_path / "run", domain.case, domain.namelist, domain.tiles.n_patch)
+    run = RunFolder(tmp_path / "run", domain.files, domain.namelist, domain.tiles.n_patch)
     with pytest.raises(DataError, match=r"it has 2010-152-00000"):
         run.begin(fake.start + SIX_HOURS)
 

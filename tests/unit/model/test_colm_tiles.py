@@ -13,18 +13,20 @@ import pytest
 from landda_hpc.constants import SOIL_DZ
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import find_case
+from landda_hpc.formats.colm.files202x import Files202X
 from landda_hpc.formats.colm.restart import read_constants
 from landda_hpc.grid import regular_grid
 from landda_hpc.image.distribute import distribute
-from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
+from landda_hpc.model.colm.model import ColmModel, pack, packed_width, unpack
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles, surrounded
-from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment
+from landda_hpc.model.colm.write_back import SoilWater, apply_increment
 from landda_hpc.model.column.colm_tiles import with_static_fields
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.state import TileState
 
 START = datetime(2010, 6, 1)
+WRITTEN = Files202X.written
 ALL_LAYERS = np.ones(10, dtype=np.bool_)
 
 
@@ -75,8 +77,8 @@ def test_no_row_beyond_a_pole_and_no_column_round_the_earth_twice() -> None:
 
 def test_what_follows_is_what_a_write_back_gives(tmp_path: Path, tiles: CaseTiles) -> None:
     case = find_case(tmp_path / "small")
-    model = ColmModel(tiles, SoilWaterScheme.VSF)
-    state = model.read(case, START)
+    model = ColmModel(tiles, SoilWaterScheme.VSF, Files202X(case))
+    state = model.read(case.state_folder(START), START)
     before = state.copy()
     model.diagnose(state)
     for name in state:
@@ -111,8 +113,9 @@ def test_rock_takes_no_increment(tmp_path: Path, tiles: CaseTiles) -> None:
     rock[:, 6:] = True
     porsl = np.where(rock, 0.04, tiles.tiles.porsl)
     here = replace(tiles, tiles=replace(tiles.tiles, porsl=porsl), soil=tiles.soil._replace(porsl=porsl))
-    model = ColmModel(here, SoilWaterScheme.VSF)
-    state = model.read(find_case(tmp_path / "small"), START)
+    case = find_case(tmp_path / "small")
+    model = ColmModel(here, SoilWaterScheme.VSF, Files202X(case))
+    state = model.read(case.state_folder(START), START)
     before = state.copy()
     cells = np.unique(tiles.tiles.cell).size
     for sign in (1.0, -1.0):
@@ -126,11 +129,13 @@ def test_packing_is_exact_also_of_nothing() -> None:
     for name in WRITTEN:
         state[name][:] = np.random.default_rng(1).normal(size=state[name].shape)
     index = np.array([2, 0], dtype=np.int64)
-    rows = pack(state, index)
-    assert rows.shape == (2, WIDTH)
-    for name, values in unpack(rows).items():
-        assert np.array_equal(values, state[name][index])
-    assert pack(state, index[:0]).shape == (0, WIDTH)
+    for names in (WRITTEN, ("wliq_soisno",)):
+        rows = pack(state, index, names)
+        assert rows.shape == (2, packed_width(names))
+        assert tuple(unpack(rows, names)) == names
+        for name, values in unpack(rows, names).items():
+            assert np.array_equal(values, state[name][index])
+        assert pack(state, index[:0], names).shape == (0, packed_width(names))
 
 
 def test_the_real_case(shared: Path) -> None:
@@ -139,8 +144,8 @@ def test_the_real_case(shared: Path) -> None:
     case = find_case(sample, restart=sample, const=sample / "const", landdata=root / "landdata_4block")
     tiles = read_case_tiles(case, 17)
     assert len(tiles.tiles) == 141 and tiles.grid.shape == (17, 17)
-    model = ColmModel(tiles, SoilWaterScheme.VSF)
-    state = model.read(case, datetime(2010, 6, 5))
+    model = ColmModel(tiles, SoilWaterScheme.VSF, Files202X(case))
+    state = model.read(case.state_folder(datetime(2010, 6, 5)), datetime(2010, 6, 5))
     before = state.copy()
     cells = np.unique(tiles.tiles.cell).size
     surface = np.arange(10) < 4

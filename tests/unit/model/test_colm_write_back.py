@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from landda_hpc.constants import RHO_ICE, SOIL_DZ, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase, find_case
-from landda_hpc.formats.colm.layout2014 import TIME_VARYING
+from landda_hpc.formats.colm.files202x import Files202X
 from landda_hpc.formats.colm.restart import (
     BlockConstants,
     SoilConstants,
@@ -27,16 +26,8 @@ from landda_hpc.formats.colm.restart import (
     read_variables,
     write_restart_copy,
 )
-from landda_hpc.formats.colm.restart2014 import (
-    check_state_2014,
-    count_patches_2014,
-    find_case_2014,
-    read_constants_2014,
-    read_state_2014,
-)
-from landda_hpc.model.colm.colm2014 import patches_2014, write_colm2014
 from landda_hpc.model.colm.soil_water import SoilWaterScheme, follow_liquid_water
-from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment, updatable
+from landda_hpc.model.colm.write_back import SoilWater, apply_increment, updatable
 from landda_hpc.state import soil_moisture
 from landda_hpc.water_ledger import WaterLedger
 
@@ -314,7 +305,7 @@ def write_block(
     scheme: SoilWaterScheme,
     destination: Path,
 ) -> WaterLedger:
-    values = read_variables(case, time, block, (*WRITTEN, "wice_soisno", "t_soisno", "wa"), constants.n_patch)
+    values = read_variables(case, time, block, (*Files202X.written, "wice_soisno", "t_soisno", "wa"), constants.n_patch)
     may_change = updatable(constants.patchtype, constants.is_active)
     water = SoilWater.of_restart(values)
     analysed, ledger = apply_increment(constants.soil, may_change, water, increment, scheme)
@@ -389,69 +380,3 @@ def test_potential_is_that_of_the_real_model(shared: Path) -> None:
 def test_total_water_counts_ice() -> None:
     theta = soil_moisture(np.full((1, 10), 0.2) * MASS, np.full((1, 10), 0.1) * 917.0 * SOIL_DZ)
     assert np.allclose(theta, 0.3)
-
-
-@pytest.mark.parametrize("byte_order", ["<", ">"])
-def test_colm2014(tmp_path: Path, colm_case: ModuleType, byte_order: str) -> None:
-    written = colm_case.write_case_2014(tmp_path, byte_order=byte_order)
-    case = find_case_2014(tmp_path)
-    n = count_patches_2014(case, colm_case.START)
-    constants = read_constants_2014(case, n)
-    source = case.state_file(colm_case.START)
-    target = tmp_path / "analysis" / source.name
-    write_colm2014(case, colm_case.START, constants, np.zeros((n, 10)), target)
-    assert target.read_bytes() == source.read_bytes()
-    ledger = write_colm2014(case, colm_case.START, constants, np.full((n, 10), 0.02), target)
-    new = read_state_2014(replace(case, folder=target.parent), colm_case.START, ("wliq_soisno", "zwt", "wa"), n)
-    moved = new["wliq_soisno"] != written["wliq_soisno"]
-    assert np.array_equal(moved[:, 5:], ledger.changed)
-    assert not moved[:, :5].any()
-    assert not moved[written["itypwat"] != 0].any()
-    assert moved.any()
-    assert ledger.largest_residual() < 1e-12
-    assert np.array_equal(new["wa"], written["wa"])
-
-
-def test_cells_of_colm2014(tmp_path: Path, colm_case: ModuleType) -> None:
-    written = colm_case.write_case_2014(tmp_path)
-    case = find_case_2014(tmp_path)
-    constants = read_constants_2014(case, written["dlat"].size)
-    grid, patches = patches_2014(case, constants)
-    assert grid.shape == (3, 2)
-    assert grid.lat.tolist() == [44.0, 44.5, 45.0]
-    assert np.all(np.diff(patches.cell) >= 0)
-    row, column = np.divmod(patches.cell, 2)
-    assert np.allclose(grid.lat[row], patches.lat)
-    assert np.allclose(grid.lon[column], patches.lon)
-    assert np.array_equal(patches.fraction, written["wtxy_patch"][patches.position])
-    assert np.array_equal(patches.soil.porsl, written["porsl"][patches.position])
-
-
-def test_restarts_of_the_real_colm2014(tmp_path: Path) -> None:
-    """Every restart of a real CoLM2014 case: whole, finite, and changed in liquid water only."""
-    folder = os.environ.get("LANDDA_COLM2014_RESTARTS")
-    if folder is None:
-        pytest.skip("needs LANDDA_COLM2014_RESTARTS: folder of the restarts of a real CoLM2014 case")
-    case = find_case_2014(Path(folder))
-    n = count_patches_2014(case, case.times()[0])
-    constants = read_constants_2014(case, n)
-    grid, patches = patches_2014(case, constants)
-    assert len(patches) == n
-    assert grid.shape == (constants.n_lat, constants.n_lon)
-    increment = np.random.default_rng(0).uniform(-0.1, 0.1, (n, 10))
-    n_changed = 0
-    for time in case.times():
-        check_state_2014(case, time, n)
-        source = case.state_file(time)
-        target = tmp_path / source.name
-        write_colm2014(case, time, constants, np.zeros((n, 10)), target)
-        assert target.read_bytes() == source.read_bytes()
-        ledger = write_colm2014(case, time, constants, increment, target)
-        names = [array.name for array in TIME_VARYING if array.name != "id"]
-        old = read_state_2014(case, time, names, n)
-        new = read_state_2014(replace(case, folder=tmp_path), time, names, n)
-        assert {k for k in names if old[k].tobytes() != new[k].tobytes()} <= {"wliq_soisno"}
-        assert np.array_equal((new["wliq_soisno"] != old["wliq_soisno"])[:, 5:], ledger.changed)
-        assert ledger.largest_residual() < 1e-10
-        n_changed += int(ledger.changed.sum())
-    assert n_changed > 0
