@@ -19,6 +19,8 @@ import yaml
 
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.branching import branch_campaign
+from landda_hpc.campaign.extension import extend_campaign
+from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.commands.colm import verify as verify_case
 from landda_hpc.config import CaseConfig, parse_config, parse_yaml
 from landda_hpc.errors import ConfigError, DataError, LandDAError, StorageError
@@ -27,6 +29,7 @@ from landda_hpc.instances.case_config import starter_config
 from landda_hpc.instances.colm_case import open_case
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.model.colm.fingerprint import fingerprint
+from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest, read_header, read_instance
 from landda_hpc.storage.colm_restart_set import read_colm_set
 from landda_hpc.storage.retention import latest_valid
@@ -183,12 +186,12 @@ def test_a_branch_begins_from_the_restarts_of_its_checkpoint(
     shutil.rmtree(parent)
     done = landda(ranks, "resume", "new", timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
-    ends = [latest_valid(path / "checkpoints") for path in (new, reference["path"])]
-    assert ends[0] is not None and ends[1] is not None
-    n_tiles = read_header(ends[1]).n_tiles
+    end, expected = latest_valid(new / "checkpoints"), latest_valid(reference["path"] / "checkpoints")
+    assert end is not None and expected is not None
+    mine = slice(0, read_header(expected).n_tiles)
     for run in ("nature", "control", "nothing", "pointwise"):
         assert chain(new, run) == chain(reference["path"], run)
-        first, second = (read_instance(end, run, slice(0, n_tiles)) for end in ends)
+        first, second = read_instance(end, run, mine), read_instance(expected, run, mine)
         assert {v: first[v].tobytes() for v in first.names} == {v: second[v].tobytes() for v in second.names}
 
 
@@ -204,6 +207,18 @@ def test_a_branch_from_a_damaged_restart_is_refused(tmp_path: Path, reference: d
     restart.unlink()
     with pytest.raises(ConfigError, match=r"'pointwise': 1 of the restarts of .* are missing"):
         branch_campaign(parent, tmp_path / "other", six, {})
+
+
+@pytest.mark.verify
+def test_an_extended_campaign_ends_like_one_in_one_piece(tmp_path: Path, made: Path, reference: dict[str, Any]) -> None:
+    six, out = datetime(2010, 6, 1, 6), tmp_path / "out"
+    short = {"start": "2010-06-01T00:00", "assimilation_end": six.isoformat(), "end": six.isoformat()}
+    assert run_campaign(parse_config(raw_config(made, time=short)), out).finished
+    extend_campaign(out, datetime(2010, 6, 1, 12))
+    campaign = resume_campaign(out, SerialCommunicator())
+    assert campaign.cycle == 1 and campaign.run().finished
+    campaign.folder.unlock()
+    assert_same(out, reference)
 
 
 @pytest.mark.verify
