@@ -67,6 +67,7 @@ def test_layouts_change_no_bit(
     assert_same(landda.folder / "out", whole, landda)
 
 
+@pytest.mark.verify
 def test_a_resume_on_other_ranks_changes_no_bit(landda: Landda, whole: Mapping[str, Any]) -> None:
     done = landda(1, "run", landda.write(**CHANGES), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr

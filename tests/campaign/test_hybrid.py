@@ -48,6 +48,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return run.folder / "out", run.digest("out")
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.verify)])
 def test_the_same_bits_on_more_ranks_and_after_a_resume(landda: Landda, one: tuple[Path, str], ranks: int) -> None:
     output = {"every_hours": 12, "fields": ["increment"], "figures": False}

@@ -50,6 +50,7 @@ def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     assert state.names == LAND_STATE and np.isfinite(state["t_soisno"]).all()
 
 
+@pytest.mark.verify
 def test_check_opens_the_state_that_a_campaign_begins_from(landda: Landda) -> None:
     model = LAND | {"initial": "spun_up", "initial_file": "year.nc"}
     file = landda.write(model=model, grid=GRID, runs=RUNS, data_root=str(landda.folder))

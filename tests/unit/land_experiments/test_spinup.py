@@ -133,6 +133,7 @@ def straight(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return folder, past
 
 
+@pytest.mark.verify
 def test_a_stop_within_a_pass_costs_only_the_year(
     data: Path, straight: tuple[Path, list[Drift]], tmp_path: Path
 ) -> None:

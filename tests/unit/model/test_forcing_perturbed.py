@@ -50,6 +50,7 @@ def samples(n_members: int = 30, n_steps: int = 20) -> np.ndarray:
     return np.concatenate(found)
 
 
+@pytest.mark.verify
 def test_perturbations_have_the_means_deviations_and_correlations_of_the_configuration() -> None:
     drawn = samples()
     assert drawn.mean(axis=0) == pytest.approx([1.0, 1.0, 0.0, 0.0], abs=0.3)
