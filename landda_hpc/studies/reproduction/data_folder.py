@@ -64,7 +64,7 @@ class FoundFiles:
         return any(period.begin <= time < period.end for period in self.periods)
 
     def missing_days(self, start: datetime, end: datetime) -> list[datetime]:
-        """Days from ``start`` to ``end``, both included, for which there is no file."""
+        """Days from ``start`` to ``end``, both included, without a file."""
         covered: set[datetime] = set()
         for period in self.periods:
             first = max(period.begin, start).replace(hour=0, minute=0, second=0, microsecond=0)
