@@ -223,7 +223,7 @@ class Curvelet2D:
     # ------------------------------------------------------------------ variance layout
 
     def energy(self, c: npt.ArrayLike) -> AnyArray:
-        """Return |c|^2 in the variance layout, (..., n_var), for coefficients (..., n_coef)."""
+        """Return ``|c|^2`` in the variance layout, (..., n_var), for coefficients (..., n_coef)."""
         coefficients, batch = self._coefficients(c)
         out = np.zeros((coefficients.shape[0], self.n_var), dtype=self.dtype)
         parts = self._engine.parts(coefficients)
@@ -233,7 +233,7 @@ class Curvelet2D:
         return out.reshape(*batch, self.n_var)
 
     def accumulate_energy(self, x: npt.ArrayLike, out: AnyArray) -> None:
-        """Add |C x|^2 of one image to `out`, without storing coefficients.
+        """Add ``|C x|^2`` of one image to `out`, without storing coefficients.
 
         Parameters
         ----------
@@ -275,7 +275,7 @@ class Curvelet2D:
         return result.reshape(*batch, self.n_coef)
 
     def variance(self, sigma2: npt.ArrayLike) -> AnyArray:
-        """Return the exact E|c|^2 of errors that are independent from cell to cell, variance sigma2(x).
+        """Return the exact ``E|c|^2`` of errors that are independent from cell to cell, variance sigma2(x).
 
         See `variance.DiagonalVariance`. Shape (n_var,); sigma2 is (N1, N2), in the square of the image's
         unit.
@@ -296,7 +296,7 @@ class Curvelet2D:
         return self._diagonal_variance.local(checked).astype(self.dtype, copy=False)
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
-        """Return the exact E|c|^2 of errors that are homogeneous on the (periodic) N1 x N2 grid.
+        """Return the exact ``E|c|^2`` of errors that are homogeneous on the (periodic) N1 x N2 grid.
 
         See `variance.spectral_variance`. Shape (n_var,); power is (N1, N2), E|X(k)|^2 of the unitary DFT in
         the order of np.fft.fft2, so that white errors have power = sigma^2 everywhere.

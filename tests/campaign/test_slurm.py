@@ -223,7 +223,7 @@ def test_two_legs_without_progress(slurm: Slurm, landda: Landda, job: Written, m
 
 
 def test_submission_with_psij(slurm: Slurm, landda: Landda, job: Written, tmp_path: Path) -> None:
-    pytest.importorskip("psij", reason="needs psij-python (env/checks.sh)")
+    pytest.importorskip("psij", reason="needs psij-python (env/extra.sh checks)")
     landda.environment |= slurm.environment
     job("--submit", "--seeds", "1,2", changes={})
     numbers = re.findall(r"\d+", slurm("squeue", "-h", "-o", "%i"))

@@ -1,7 +1,7 @@
 """Our code against libraries of the field, on inputs made here. Without a library its test is skipped, visibly.
 
 f90nml, filelock, cfgrib and cf_xarray are installed with the tests. ismn, pytesmo and arch bring large packages:
-``make verify`` installs them (``env/checks.sh``, dependency group ``checks``) and runs their tests. Why our code stays:
+``make verify`` installs them (``env/extra.sh checks``) and runs their tests. Why our code stays:
 docs/decisions.
 """
 
@@ -27,7 +27,7 @@ from landda_hpc.verification.statistics.block_bootstrap import draw_blocks
 from landda_hpc.verification.statistics.matching import match_times
 
 # Of `pytest.importorskip`, for the libraries that only `make verify` installs.
-NOT_INSTALLED = "not installed; `make verify` or env/checks.sh installs the dependency group `checks`"
+NOT_INSTALLED = "not installed; `make verify` or env/extra.sh checks installs the dependency group `checks`"
 
 NAMELIST = """&nl_colm
    DEF_CASE_NAME = 'it''s / here'   ! not the end: /
