@@ -11,14 +11,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from landda_hpc.campaign.experiment_facts import Experiment
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
+from landda_hpc.campaign.report_page import PageSource, write_campaign_page
 from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.constants import BoolArray
 from landda_hpc.errors import DataError, LandDAError
 from landda_hpc.evaluation.innovation_diagnostics import innovation_diagnostics
 from landda_hpc.evaluation.innovations_by_scale import INNOVATION, Frames, implausible_errors
 from landda_hpc.evaluation.stored_innovations import StoredInnovations, stored_innovations
-from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, write_innovation_diagnostics
+from landda_hpc.formats.own.innovation_file import (
+    InnovationDiagnostics,
+    read_innovation_diagnostics,
+    write_innovation_diagnostics,
+)
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.provenance import history, software
@@ -29,9 +35,10 @@ from landda_hpc.regions import Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
+from landda_hpc.verification.pages.report_page import REPORT
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
-from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, write_summary
+from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, score_tables, write_summary
 
 if TYPE_CHECKING:
     from landda_hpc.verification.figures.report_figures import MapFrame, MapSource
@@ -55,7 +62,7 @@ def make_report(
     done: Mapping[str, str | None] | None = None,
     notes: Sequence[str] = (),
 ) -> Iterator[Made]:
-    """Write scores.csv, scores.nc, observations.md, innovations of each run, figures if requested, and summary.md.
+    """Write scores.csv, scores.nc, observations.md, innovations, figures if requested, summary.md and report.html.
 
     Local: one process.
 
@@ -67,8 +74,8 @@ def make_report(
 
     Yields
     ------
-    Each part when it is complete. One figure is in memory at a time. The page comes twice: with the tables, and in the
-    end with the figures.
+    Each part when it is complete. One figure is in memory at a time. Both pages come twice: with the tables, and in
+    the end with the figures.
 
     Raises
     ------
@@ -114,11 +121,20 @@ def make_report(
             regions = named_regions(config.verification.regions, config.data_root)
             frame = map_frame(domain(), config.observations.depth_m, regions)
             parts += plan_maps(sources, folder.figures, frame)
-    n_parts = len(parts) + 1
+    n_parts = len(parts) + 2
     captions: list[tuple[Path, str]] = []
-    page = partial(
-        write_summary, folder.path, records, config.name, since=since, benchmarks=benchmarks, ensembles=ensembles
-    )
+
+    def pages(*, is_complete: bool) -> None:
+        shown = captions if is_complete else []
+        write_summary(folder.path, records, config.name, shown, since, notes, benchmarks, ensembles)
+        if not is_complete and not config.output.figures:
+            return  # the complete pages follow at once
+        tables = score_tables(records, since, benchmarks)
+        found = [read_innovation_diagnostics(part.path) for part in innovations] if is_complete else []
+        experiment = Experiment(config, domain(), records, cycles)
+        source = PageSource(folder, experiment, ensembles, since, tables, notes, found)
+        write_campaign_page(source, with_maps=is_complete and config.output.figures)
+
     for number, part in enumerate(parts, start=1):
         name = part.path.relative_to(folder.path).as_posix()
         if name in done:
@@ -131,9 +147,10 @@ def make_report(
         if caption is not None:
             captions.append((part.path, caption))
         if number == n_tables and SUMMARY not in done:
-            page([], notes=notes)
-    page(captions, notes=notes)
-    yield Made(SUMMARY, None, n_parts, n_parts)
+            pages(is_complete=False)
+    pages(is_complete=True)
+    yield Made(SUMMARY, None, n_parts - 1, n_parts)
+    yield Made(REPORT, None, n_parts, n_parts)
 
 
 def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchmark], list[str]]:

@@ -67,6 +67,7 @@ from landda_hpc.config.runs import (
     OverlapDepth,
     RegressionDepth,
     Run,
+    settings_text,
 )
 from landda_hpc.config.section import Section
 from landda_hpc.config.stations import CatalogueStations, StationErrors, Stations, TwinStations
@@ -160,5 +161,6 @@ __all__ = [
     "read_plain",
     "read_resolved",
     "read_text",
+    "settings_text",
     "shorten",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
+import yaml
 from pydantic import Field
 
 from landda_hpc.config.ensemble import EnsembleConfig, PerturbationConfig
@@ -18,6 +21,13 @@ if TYPE_CHECKING:
 
 BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth for which the built-in vertical regression is valid, m."""
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return settings in one line of YAML; "defaults" if there are none."""
+    if not settings:
+        return "defaults"
+    return yaml.safe_dump(dict(settings), default_flow_style=True, width=math.inf, sort_keys=False).strip()
 
 
 def member_name(run: str, member: int) -> str:
@@ -112,6 +122,15 @@ class AnyRun(Section):
     def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """Conflicts within this run, and with other sections of its campaign, one line each."""
         return []
+
+    def changed_settings(self) -> dict[str, Any]:
+        """Settings other than the default, as plain data; sections always with their kind."""
+        whole = self.model_dump(mode="json")
+        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
+        return {
+            key: {"kind": whole[key]["kind"], **value} if isinstance(value, dict) and "kind" in whole[key] else value
+            for key, value in changed.items()
+        }
 
 
 class OverlapDepth(Section):

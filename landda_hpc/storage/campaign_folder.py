@@ -12,7 +12,7 @@
     provenance.jsonl  starts, resumes, extensions ..., with software and machine, see storage.provenance_log
     released.txt    images and series that were removed, see storage.record_retention
     branched_from.h5  copy of the parent's checkpoint, in a branch
-    summary.md      tables and figures            .lock         held while a job runs here
+    summary.md, report.html  tables and figures   .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
     observations.json, referee.json   observations available at the start, see storage.observation_survey
     .landda.json    mark of the folder, written first, see storage.folder_marker

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,20 +11,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.record_check import require_records
 from landda_hpc.campaign.start import resume_campaign, start_campaign
 from landda_hpc.config import (
     METHODS,
     CampaignConfig,
-    Run,
     TimeConfig,
     apply_overrides,
     parse_config,
     parse_yaml,
     read_resolved,
+    settings_text,
     shorten,
 )
 from landda_hpc.errors import ConfigError, StorageError
@@ -86,7 +83,7 @@ class Comparison:
         """One line per method: name, kind, and settings other than the default."""
         lines = []
         for run in self.config.runs:
-            changed = _changed_settings(run)
+            changed = run.changed_settings()
             note = ""
             if run.name in self.best:
                 by_seed = self.best[run.name]
@@ -96,8 +93,7 @@ class Comparison:
                     for seed, best in by_seed.items()
                 )
                 note = f", tuned with the truth ({chosen})"
-            settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
-            lines.append(f"{run.name}: {run.method}, {settings if changed else 'defaults'}{note}")
+            lines.append(f"{run.name}: {run.method}, {settings_text(changed)}{note}")
         return lines
 
 
@@ -213,16 +209,6 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
         words = re.sub(r"[^a-z0-9]+", "_", f"{run['name']}_{settings.lower()}")
         changed["name"] = words.strip("_")[:40]
     return changed
-
-
-def _changed_settings(run: Run) -> dict[str, Any]:
-    """Settings other than the default; sections always with their kind."""
-    whole = run.model_dump(mode="json")
-    changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
-    return {
-        key: {"kind": whole[key]["kind"], **value} if isinstance(value, dict) and "kind" in whole[key] else value
-        for key, value in changed.items()
-    }
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:

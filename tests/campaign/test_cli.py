@@ -49,6 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
 def test_a_finished_campaign_leaves_what_it_promises(finished: Landda) -> None:
     out = finished.folder / "out"
     names = "config.yaml status.json scores.jsonl cycles.jsonl seconds.jsonl scores.csv scores.nc summary.md landda.log"
+    names += " report.html"
     for name in (*names.split(), "figures/scores_truth.png", "figures/innovations.png"):
         assert (out / name).stat().st_size > 0, name
     assert not list(out.rglob("*.tmp"))

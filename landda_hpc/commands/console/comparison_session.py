@@ -22,6 +22,7 @@ from landda_hpc.studies.comparison import (
 )
 from landda_hpc.studies.comparison_options import OptionSet
 from landda_hpc.studies.comparison_tuning import Tuning, choose, tuning_campaign
+from landda_hpc.studies.report_pages import write_comparison_page
 from landda_hpc.verification.statistics.sample_size import seed_warnings
 from landda_hpc.verification.tables.comparison_table import (
     ComparisonRow,
@@ -40,7 +41,7 @@ from landda_hpc.verification.tables.score_records import TRUTH, parse_json_lines
 logger = logging.getLogger(__name__)
 
 _TUNING = "tuning_seed_{}"
-_FILES: Final = ("comparison.csv", "comparison.md", "comparison.png", "differences.png")
+_FILES: Final = ("comparison.csv", "comparison.md", "report.html", "comparison.png", "differences.png")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,12 @@ class ComparisonSession:
         time = comparison.config.time
         of_seeds = {seed: read_ensembles(output / f"seed_{seed}") for seed in comparison.seeds}
         ensembles = compare_ensembles(of_seeds, comparison.since, time.assimilation_end, time.end)
-        write_text(written[1], _page(comparison, rows, ensembles, [p.name for p in written[2:]]))
+        page = _page(comparison, rows, ensembles)
+        report = write_comparison_page(comparison, rows, page.content(), output)
+        for figure in written[2:]:
+            page.picture(figure.name, figure.name)
+        write_text(written[1], page.content())
+        written.append(report)
         console.print(f"Written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 
@@ -175,14 +181,10 @@ def read_ensembles(folder: Path) -> list[dict[str, Any]]:
     return [line for line, _ in parse_json_lines(path)] if path.is_file() else []
 
 
-def _page(
-    comparison: Comparison, rows: list[ComparisonRow], ensembles: list[EnsembleComparison], figures: list[str]
-) -> str:
+def _page(comparison: Comparison, rows: list[ComparisonRow], ensembles: list[EnsembleComparison]) -> MarkdownPage:
     seeds = ", ".join(map(str, comparison.seeds))
     page = MarkdownPage(f"Comparison of methods: {comparison.config.name}")
     page.text(f"Seeds {seeds}; differences are from {comparison.baseline}.")
     page.items(comparison.describe())
     page.text(comparison_markdown(rows), comparison_of_ensembles_markdown(ensembles))
-    for name in figures:
-        page.picture(name, name)
-    return page.content()
+    return page

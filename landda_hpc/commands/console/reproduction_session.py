@@ -61,7 +61,7 @@ class ReproductionSession:
             if self._is_first and request.source is None:
                 configs = self._configurations()
         configs = self._world.broadcast(configs)
-        self._queue.make_folder(output, "reproduction", ("reproduction.md", "figures"), (_MAIN,))
+        self._queue.make_folder(output, "reproduction", ("reproduction.md", "report.html", "figures"), (_MAIN,))
         for name, config in (configs or {}).items():
             self._queue.run(config, output / name, name, same_records=False)
         gaps: Sequence[Gap] = ()
@@ -91,6 +91,8 @@ class ReproductionSession:
     def _conclude(self, output: Path, configs: Mapping[str, CampaignConfig]) -> Sequence[Gap]:
         """Write the page; return its missing parts. Rank 0."""
         # Imported here: needed once, on one rank, and loads the plotting library.
+        from landda_hpc.campaign.experiment_facts import Experiment
+        from landda_hpc.studies.report_pages import write_reproduction_page
         from landda_hpc.studies.reproduction import bai2026, shen2024
         from landda_hpc.studies.reproduction.campaign_data import CampaignData
 
@@ -102,10 +104,11 @@ class ReproductionSession:
         else:
             china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in configs}
             written = shen2024.write_page(m, output, china)
+        experiment = Experiment(m.config, m.domain, m.records, m.folder.read_records("cycles"))
+        report = write_reproduction_page(written.path, m.folder, experiment)
         count = len(written.figures)
-        Console().print(
-            f"Written: {written.path}, with {count} figure{'' if count == 1 else 's'}", highlight=False, soft_wrap=True
-        )
+        figures = f"{count} figure{'' if count == 1 else 's'}"
+        Console().print(f"Written: {written.path}, with {figures}, and {report}", highlight=False, soft_wrap=True)
         print_gaps(written.gaps, with_exit=False)
         return written.gaps
 

@@ -186,4 +186,4 @@ def _conclude(output: Path, config: CampaignConfig) -> None:
     for table in summary_tables(rows, benchmarks):
         console.print(table)
     figures = f", figures: {output}/figures/" if config.output.figures else ""
-    console.print(f"Finished. Scores and tables: {output}/summary.md{figures}", highlight=False)
+    console.print(f"Finished. Report: {output}/report.html, tables: {output}/summary.md{figures}", highlight=False)

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -21,8 +21,6 @@ from PIL import Image
 from landda_hpc.constants import FloatArray
 from landda_hpc.io.atomic import write_bytes
 
-LineStyle = Literal["-", "--"]
-
 DPI: Final = 150
 FONT: Final = 9.0
 SMALL_FONT: Final = 7.5
@@ -33,14 +31,6 @@ INK: Final = "#333333"
 
 MOISTURE_LEVELS: Final[FloatArray] = np.round(np.arange(0.0, 0.4801, 0.04), 2)
 """Bands of soil moisture, m3 m-3: the same in every map, so that maps can be compared."""
-
-# Okabe & Ito (2008): distinguishable with any colour vision. Known runs keep their colour in every figure.
-_RUN_STYLES: Final[dict[str, tuple[str, LineStyle]]] = {
-    "control": ("#555555", "--"),
-    "pointwise": ("#E69F00", "-"),
-    "enkf_like": ("#0072B2", "-"),
-}
-_OTHER_COLOURS: Final = ("#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 
 
 def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
@@ -64,15 +54,6 @@ def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNo
     step = next(s * power for s in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0) if 5.5 * s * power >= reach)
     colours = colormaps["BrBG"].resampled(256)
     return colours, BoundaryNorm((np.arange(12) - 5.5) * step, colours.N, extend="both")
-
-
-def run_styles(runs: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
-    """Return the colour and line style of each run."""
-    others = iter(_OTHER_COLOURS * 10)
-    styles: dict[str, tuple[str, LineStyle]] = {}
-    for run in dict.fromkeys(runs):
-        styles[run] = _RUN_STYLES.get(run) or (next(others), "-")
-    return styles
 
 
 def new_figure(width: float, height: float, title: str = "", *, is_placed: bool = False) -> Figure:

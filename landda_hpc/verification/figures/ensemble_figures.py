@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, time_axis
+from landda_hpc.verification.run_styles import run_styles
 
 _BACKGROUNDS = ("background", "forecast")
 """Stages before an analysis, or without one."""
@@ -36,7 +37,7 @@ def draw_ensembles(records: Sequence[Mapping[str, Any]], path: Path, *, layer: s
     if not chosen:
         raise DataError(f"no record of an ensemble for {layer} to draw in '{path}'.")
     runs = list(dict.fromkeys(str(r["run"]) for r in chosen))
-    styles = appearance.run_styles(runs)
+    styles = run_styles(runs)
     times = {run: [datetime.fromisoformat(r["time"]) for r in chosen if r["run"] == run] for run in runs}
     span = min(t[0] for t in times.values()), max(t[-1] for t in times.values())
     columns = max(len(runs), 2)

@@ -16,6 +16,7 @@ from landda_hpc.errors import DataError
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, read_innovation_diagnostics
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, time_axis
+from landda_hpc.verification.run_styles import run_styles
 from landda_hpc.verification.tables.summary import Part
 
 _UNIT: Final = "(m$^3$ m$^{-3}$)"
@@ -67,7 +68,7 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
     StorageError : the file cannot be written.
     """
     n_scales = _common_scales(runs, path)
-    styles = appearance.run_styles(one.run for one in runs)
+    styles = run_styles(one.run for one in runs)
     has_lags = any(one.lag.size for one in runs)
     n_rows = len(_ROWS) if has_lags else len(_ROWS) - 1
     figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows, title, is_placed=True)
@@ -76,7 +77,7 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
     span = min(one.times[0] for one in runs), max(one.times[-1] for one in runs)
     for scale in range(n_scales):
         for one in runs:
-            colour, dash = styles[one.run]
+            colour, dash, _ = styles[one.run]
             line: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.2}
             dates = as_dates(one.times)
             axes[0, scale].plot(dates, one.innovation[:, scale], **line)
@@ -96,7 +97,7 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
     _chi_square_axis(axes[2, 0], np.concatenate([one.chi_square.ravel() for one in runs]))
     for row, text in enumerate(_ROWS[:n_rows]):
         axes[row, 0].set_ylabel(text, fontsize=appearance.FONT)
-    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
+    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d, _) in styles.items()]
     handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, alpha=0.7, label="thin: O-A"))
     legend_below(figure, handles)
     appearance.save(figure, path)
@@ -119,7 +120,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
     shown = [s for s in range(n_scales) if np.isfinite(first.direction[first.scale == s]).any()]
     if not shown:
         raise DataError(f"no scale with directions to draw in '{path}'.")
-    styles = appearance.run_styles(one.run for one in runs)
+    styles = run_styles(one.run for one in runs)
     figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3, title, is_placed=True)
     axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     appearance.place_panels(figure, left=0.66, right=0.2, top=0.5, bottom=0.74, column_gap=0.25)
@@ -129,7 +130,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
             # Features lie at right angles to the wavevector.
             x = (one.direction[of_scale] + 90.0) % 180.0
             order = np.argsort(x)
-            colour, dash = styles[one.run]
+            colour, dash, _ = styles[one.run]
             for values, width in ((one.innovation_by_wedge, 1.3), (one.residual_by_wedge, 0.7)):
                 mean = _root_mean_square(values[:, of_scale])
                 ax.plot(x[order], mean[order], color=colour, linestyle=dash, linewidth=width)
@@ -140,7 +141,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
         appearance.tidy(ax)
     axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel(_ROWS[0], fontsize=appearance.FONT)
-    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
+    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d, _) in styles.items()]
     handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, label="thin: O-A"))
     legend_below(figure, handles)
     appearance.save(figure, path)

@@ -302,7 +302,7 @@ def frame_map(
     ax: Axes, region: Region, coast: Coastline, with_longitudes: bool = True, with_latitudes: bool = True
 ) -> None:
     """Give an axis the limits of a region, degree labels below and on the left if wanted, grid lines and the coast."""
-    lines = LineCollection(_coast_lines(coast, region), colors=appearance.INK, linewidths=0.55)
+    lines = LineCollection(coast_lines(coast, region), colors=appearance.INK, linewidths=0.55)
     ax.add_collection(lines, autolim=False)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)
@@ -334,7 +334,7 @@ def _multiples(spacing: float, first: float, last: float) -> list[float]:
 
 
 @lru_cache(maxsize=8)
-def _coast_lines(coast: Coastline, region: Region) -> list[FloatArray]:
+def coast_lines(coast: Coastline, region: Region) -> list[FloatArray]:
     """Return the coast in and around a region, as lines of (longitude, latitude)."""
     margin = 3.0 * float(np.max(np.diff(coast.grid.lon_edges)))
     around = (

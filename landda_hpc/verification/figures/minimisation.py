@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.run_styles import run_styles
 from landda_hpc.verification.tables.score_records import parse_json_lines
 
 
@@ -116,7 +117,7 @@ def draw_minimisation(
     figure = appearance.new_figure(9.6, 3.9, title, is_placed=True)
     left, right = figure.subplots(1, 2)
     appearance.place_panels(figure, left=0.78, right=0.2, top=0.56, bottom=0.5, column_gap=0.8)
-    styles = appearance.run_styles(records)
+    styles = run_styles(records)
     starts = [r.cost[0] for r in records.values()]
     is_share = max(starts) > 20.0 * max(min(starts), 1e-300) and known is None
     for name, record in records.items():

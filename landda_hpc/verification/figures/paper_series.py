@@ -17,9 +17,9 @@ from matplotlib.patches import Patch
 from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.appearance import LineStyle
 from landda_hpc.verification.figures.rain_series import RAIN_COLOUR, draw_bars
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, mark_window, time_axis
+from landda_hpc.verification.run_styles import LineStyle
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, parse_json_lines
 
 SCORE_LABELS: Final = {

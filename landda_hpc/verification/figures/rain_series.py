@@ -17,6 +17,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.score_series import WINDOW_SHADE, as_dates, legend_below, mark_window, time_axis
+from landda_hpc.verification.run_styles import run_styles
 
 RAIN_COLOUR: Final = "#8fb3d9"
 _OBSERVED: Final = "#000000"
@@ -61,7 +62,7 @@ def draw_stations(
     if not panels:
         raise DataError(f"no station to draw in '{path}'.")
     names = list(dict.fromkeys(name for panel in panels for name in panel.runs))
-    styles = appearance.run_styles(names)
+    styles = run_styles(names)
     figure = appearance.new_figure(9.5, 1.0 + 2.3 * len(panels), title)
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     dates, span = as_dates(times), (times[0], times[-1])
@@ -70,7 +71,7 @@ def draw_stations(
         behind = draw_bars(ax, panel.rain, most) if panel.rain else ax
         ax.plot(dates, panel.observed, color=_OBSERVED, linewidth=1.3, zorder=4)
         for name, values in panel.runs.items():
-            colour, dash = styles[name]
+            colour, dash, _ = styles[name]
             ax.plot(dates, values, color=colour, linestyle=dash, linewidth=1.3, zorder=3)
         mark_window(behind, span, window_end, with_text=False)
         time_axis(ax, span)
@@ -161,11 +162,11 @@ def _window_handle(window_end: datetime | None) -> list[Any]:
 
 def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return colours by run, paler with depth, and the usual line styles."""
-    styles = appearance.run_styles(runs)
+    styles = run_styles(runs)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for i, layer in enumerate(layers):
         for run in runs:
-            colour, dash = styles[run]
+            colour, dash, _ = styles[run]
             found[run, layer] = {
                 "color": colour,
                 "linestyle": dash,

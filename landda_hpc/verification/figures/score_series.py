@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.run_styles import run_styles
 from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth, parse_json_lines
 from landda_hpc.verification.tables.score_table import CONTROL, described
@@ -55,7 +56,7 @@ def draw_score_series(
     if not chosen:
         raise DataError(f"no score record against '{reference}' to draw in '{path}'.")
     order = _control_first(r.run for r in chosen)
-    styles = appearance.run_styles(order)
+    styles = run_styles(order)
     layers = sorted({r.layer for r in chosen}, key=layer_depth)
     window_end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
     span = min(r.time for r in chosen), max(r.time for r in chosen)
@@ -72,7 +73,7 @@ def draw_score_series(
             ax: Axes = axes[row, column]
             for run in order:
                 of_run = [r for r in of_layer if r.run == run]
-                colour, dash = styles[run]
+                colour, dash, _ = styles[run]
                 if any(r.stage == "analysis" for r in of_run):
                     before = [r for r in of_run if r.stage == "background"]
                     _line(ax, before, score, color=colour, linewidth=0.7, alpha=0.5)
@@ -168,7 +169,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
     if not records:
         raise DataError(f"no innovation statistics to draw in '{path}'.")
     order = _control_first(r.run for r in records)
-    styles = appearance.run_styles(order)
+    styles = run_styles(order)
     span = records[0].time, records[-1].time
     figure = appearance.new_figure(8.0, 6.4, "Innovation statistics", is_placed=True)
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))

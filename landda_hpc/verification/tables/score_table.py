@@ -29,6 +29,7 @@ from landda_hpc.verification.tables.score_records import (
 )
 
 CONTROL: Final = "control"
+FITTED: Final = "The analyses were fitted to the assimilated reference, so these scores are not an independent check."
 
 
 @dataclass(frozen=True)
@@ -237,9 +238,7 @@ def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> st
         texts.append(f"Those of the forecast are of day {' and '.join(f'{day:g}' for day in days)}{last}.")
     fitted = [row for row in rows if row.reference == ASSIMILATED_REFERENCE]
     if any(row.stage == "analysis" for row in fitted):
-        texts.append(
-            "The analyses were fitted to the assimilated reference, so these scores are not an independent check."
-        )
+        texts.append(FITTED)
     elif fitted:
         texts.append("These scores contain no analysis: the 'assimilated reference' is the observation.")
     return " ".join(texts)

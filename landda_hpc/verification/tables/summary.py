@@ -68,12 +68,20 @@ def write_summary(
     ensembles : lines of ``ensembles.jsonl``.
     """
     page = MarkdownPage(name)
-    tables = markdown_tables(summarise(records, since), benchmarks)
-    page.text(_period(records[0].time, records[-1].time, since), *notes, tables)
+    period, tables = score_tables(records, since, benchmarks)
+    page.text(period, *notes, tables)
     page.text(ensemble_markdown(summarise_ensembles(ensembles, since)))
     for path, caption in captions:
         page.picture(path.relative_to(folder).as_posix(), caption, caption)
     write_text(folder / SUMMARY, page.content(), make_folder=True)
+
+
+def score_tables(
+    records: Sequence[ScoreRecord], since: datetime | None, benchmarks: Sequence[Benchmark]
+) -> tuple[str, str]:
+    """Return the period of the scores in a sentence, and their tables, as Markdown."""
+    tables = markdown_tables(summarise(records, since), benchmarks)
+    return _period(records[0].time, records[-1].time, since), tables
 
 
 def _period(first: datetime, last: datetime, since: datetime | None) -> str:

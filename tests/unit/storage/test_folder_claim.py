@@ -39,7 +39,7 @@ def resolved() -> str:
 
 OURS = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "landda.log",
-    "observations.json", "observations.md", "summary.md", "scores.csv", "scores.nc",
+    "observations.json", "observations.md", "summary.md", "report.html", "scores.csv", "scores.nc",
     "checkpoints/checkpoint_000004_20220603T0000.h5", "checkpoints/.checkpoint_000008_20220604T0000.h5.77-0a1b2c3d.tmp",
     "restart/2022-154-00000/control/manifest.json", "restart/2022-154-00000/control/tiny_restart_r0of1.nc",
     "images/enkf_like_20220603T00.nc", "images/10-40cm/enkf_like_20220603T00.nc", "feedback/20220603T0000.nc",

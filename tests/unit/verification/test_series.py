@@ -11,13 +11,13 @@ import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.appearance import run_styles
 from landda_hpc.verification.figures.score_series import (
     InnovationRecord,
     draw_innovations,
     draw_score_series,
     read_innovations,
 )
+from landda_hpc.verification.run_styles import run_styles
 from landda_hpc.verification.tables.benchmarks import read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord
 
@@ -81,7 +81,7 @@ def test_undefined_scores_and_chosen_runs(pictures, tmp_path):
 def test_runs_keep_their_colours():
     assert run_styles(["enkf_like"])["enkf_like"] == run_styles(["control", "enkf_like"])["enkf_like"]
     styles = run_styles(["control", "pointwise", "enkf_like", *"abcdef"])
-    assert len({colour for colour, _ in styles.values()}) == 9
+    assert len({colour for colour, *_ in styles.values()}) == 9
 
 
 def statistics(n):
