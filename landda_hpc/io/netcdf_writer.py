@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.io.atomic import atomic_replacement
+from landda_hpc.io.discovery import content_type, coverage_attributes, stated_attributes
 from landda_hpc.io.provenance import CONVENTIONS
 
 TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"
@@ -30,7 +31,7 @@ def new_netcdf(
     Parameters
     ----------
     path, n_bytes, make_folder : as ``atomic_replacement``.
-    attributes : of the file, after ``Conventions``.
+    attributes : of the file, after ``Conventions``; they replace those of ``discovery.stated_attributes``.
 
     Raises
     ------
@@ -40,8 +41,9 @@ def new_netcdf(
         atomic_replacement(path, n_bytes, make_folder=make_folder) as temporary,
         netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
     ):
-        file.setncatts({"Conventions": CONVENTIONS, **(attributes or {})})
+        file.setncatts({"Conventions": CONVENTIONS, **stated_attributes(path, attributes or {})})
         yield NetcdfWriter(file)
+        file.setncatts(coverage_attributes(file))
 
 
 def hours_since_1970(times: Sequence[datetime]) -> npt.NDArray[np.float64]:
@@ -91,7 +93,7 @@ class NetcdfWriter:
             name, kind, tuple(dims), fill_value=missing, compression=compression, complevel=level, fletcher32=checksum,
             **options,
         )  # fmt: skip
-        variable.setncatts(dict(attributes))
+        variable.setncatts({**attributes, **content_type(name, tuple(dims), attributes)})
         return variable
 
     def write(

@@ -7,8 +7,8 @@ from typing import Final
 
 from landda_hpc import __version__, fourier
 
-CONVENTIONS: Final = "CF-1.11"
-"""Version of the CF conventions that our netCDF files follow."""
+CONVENTIONS: Final = "CF-1.11, ACDD-1.3"
+"""Versions of the conventions that our netCDF files follow: CF, and Attribute Convention for Data Discovery."""
 
 
 def software() -> str:

@@ -24,6 +24,7 @@ from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.errors import StorageError
 from landda_hpc.grid import Grid
 from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.discovery import is_discovery
 from landda_hpc.io.file_format import ATTRIBUTES, FileFormat
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.storage.hashing import hash_array, hash_bytes
@@ -388,7 +389,8 @@ def _describe(file: netCDF4.Dataset) -> SeriesDay:
         depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
     )
     apart = ("Conventions", "run", *ATTRIBUTES)
-    attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in apart}
+    own = [name for name in file.ncattrs() if name not in apart and not is_discovery(name)]
+    attributes = {name: str(file.getncattr(name)) for name in own}
     slices = StoredSlices({time: partial(_read_slice, file, i) for i, time in enumerate(times)})
     return SeriesDay(frame, slices, attributes)
 

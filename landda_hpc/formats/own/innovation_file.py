@@ -99,7 +99,8 @@ def write_innovation_diagnostics(
             note = {"comment": _AS_WHITE} if units == _DEVIATION else {}
             values = np.asarray(getattr(diagnostics, name), np.float64)
             level = int(len(dims) == 2)
-            file.write(name, dims, values, {"long_name": text, "units": units, **note}, fill=np.nan, level=level)
+            missing = None if dims == (name,) else np.nan  # coordinates have no missing values
+            file.write(name, dims, values, {"long_name": text, "units": units, **note}, fill=missing, level=level)
 
 
 def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:

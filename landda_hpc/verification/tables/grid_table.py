@@ -121,7 +121,12 @@ def write_reference_netcdf(
     with new_netcdf(path, n_bytes, {"reference": patterns.reference, "layer": patterns.layer, **notes}) as file:
         for name, texts in (("region", regions), ("run", runs), ("window", [w.window for w in windows])):
             file.write_texts(name, name, texts, {})
-        _axis(file, "time", hours_since_1970(patterns.times), {"standard_name": "time", "units": TIME_UNITS})
+        _axis(
+            file,
+            "time",
+            hours_since_1970(patterns.times),
+            {"standard_name": "time", "long_name": "valid time", "units": TIME_UNITS},
+        )
         _axis(file, "lat", grid.lat, {"standard_name": "latitude", "units": "degrees_north"})
         _axis(file, "lon", grid.lon, {"standard_name": "longitude", "units": "degrees_east"})
         for name, (long_name, units) in PATTERN_NAMES.items():

@@ -260,7 +260,7 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
         for name, long_name in _AXIS_NAMES.items()
     }
     times = np.array(scores.axes["time"], dtype="datetime64[ns]")
-    coordinates["time"] = ("time", times, {"standard_name": "time"})
+    coordinates["time"] = ("time", times, {"standard_name": "time", "long_name": "valid time"})
     coordinates["cycle"] = ("time", scores.cycles, _CYCLE_ATTRIBUTES)
     return xr.Dataset(variables, coordinates, _ATTRIBUTES)
 
@@ -282,7 +282,12 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
         for name, long_name in _AXIS_NAMES.items():
             file.write_texts(name, name, scores.axes[name], {"long_name": long_name})
         times = np.array(scores.axes["time"], dtype="datetime64[s]").astype(np.int64)
-        units = {"standard_name": "time", "units": "seconds since 1970-01-01 00:00:00", "calendar": "standard"}
+        units = {
+            "standard_name": "time",
+            "long_name": "valid time",
+            "units": "seconds since 1970-01-01 00:00:00",
+            "calendar": "standard",
+        }
         file.write("time", ("time",), times, units, fill=False)
         file.write("cycle", ("time",), scores.cycles, _CYCLE_ATTRIBUTES, fill=False)
 

@@ -227,7 +227,7 @@ def write_station_netcdf(
         file.dimensions({"time": len(stations.times), "station": n, "edge": len(_EDGES), "bnds": 2})
         file.write_texts("run", "run", list(runs), {"long_name": "run of the campaign"})
         file.write_texts("window", "window", [w.window for w in windows], {"long_name": "window of the campaign"})
-        attributes = {"standard_name": "time", "units": TIME_UNITS, "calendar": "standard"}
+        attributes = {"standard_name": "time", "long_name": "valid time", "units": TIME_UNITS, "calendar": "standard"}
         _values(file, "time", ("time",), hours_since_1970(stations.times), attributes)
         for name, texts in names.items():
             file.write_texts(name, "station", list(texts), {"long_name": name.replace("_", " ")})

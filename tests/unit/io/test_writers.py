@@ -59,7 +59,8 @@ def test_netcdf_files_are_cf_and_whole(tmp_path: Path) -> None:
         file.create("empty", "f8", ("x",), {}, chunks=(2,))
         assert not path.exists()
     with xr.open_dataset(path) as found:
-        assert found.attrs == {"Conventions": CONVENTIONS, "title": "t"}
+        assert found.attrs["Conventions"] == CONVENTIONS and found.attrs["title"] == "t"
+        assert found.attrs["id"] == "t_f" and "time_coverage_start" not in found.attrs  # no coordinate by its name
         assert pd.DatetimeIndex(found.time).to_pydatetime().tolist() == times
         np.testing.assert_array_equal(found.v, [[1, 2, np.nan]] * 2)
         assert found.run.values.tolist() == ["control", "enkf_like"] and found.v.dtype == np.float32
@@ -103,3 +104,35 @@ def test_a_page_has_its_parts_in_order() -> None:
         "![map](p.png)\n\nA map.\n\n![other](q.png)\n\nend\n"
     )
     assert MarkdownPage("Empty").content() == "# Empty\n"
+
+
+def test_files_can_be_found_by_their_content(tmp_path: Path) -> None:
+    """The attributes of ACDD 1.3 follow from title, software and coordinates; the same content gives the same file."""
+    times = [datetime(2022, 6, 2, 6), datetime(2022, 6, 2, 18), datetime(2022, 6, 3, 6)]
+    for name in ("a", "b"):
+        with new_netcdf(tmp_path / name / "f.nc", attributes={"title": "Run x", "institution": "I"}) as file:
+            file.dimensions({"time": 3, "lat": 2, "bnds": 2})
+            hours = {"units": TIME_UNITS, "standard_name": "time", "calendar": "standard"}
+            file.write("time", ("time",), hours_since_1970(times), hours)
+            degrees = {"units": "degrees_north", "standard_name": "latitude", "bounds": "lat_bnds"}
+            file.write("lat", ("lat",), [10.0, 20.0], degrees)
+            file.write("lat_bnds", ("lat", "bnds"), [[5.0, 15.0], [15.0, 25.0]], {})
+            file.write("depth", (), 0.05, {"units": "m", "standard_name": "depth", "positive": "down"})
+            file.write("analysis", ("time", "lat"), np.zeros((3, 2)), {"units": "1"})
+    assert (tmp_path / "a" / "f.nc").read_bytes() == (tmp_path / "b" / "f.nc").read_bytes()
+    with netCDF4.Dataset(tmp_path / "a" / "f.nc") as file:
+        found = {name: file.getncattr(name) for name in file.ncattrs()}
+        types = {name: getattr(v, "coverage_content_type", "") for name, v in file.variables.items()}
+    assert {name: found[name] for name in found if "coverage" in name} == {
+        "time_coverage_start": "2022-06-02T06:00:00Z",
+        "time_coverage_end": "2022-06-03T06:00:00Z",
+        "time_coverage_duration": "P1D",
+        "time_coverage_resolution": "PT12H",
+    }
+    assert (found["geospatial_lat_min"], found["geospatial_lat_max"]) == (5.0, 25.0)
+    assert (found["geospatial_vertical_min"], found["geospatial_vertical_positive"]) == (0.05, "down")
+    assert found["institution"] == "I" and found["id"] == "Run_x_f" and found["summary"].startswith("Run x. ")
+    assert not [name for name in found if "date" in name]
+    assert types == {
+        "time": "coordinate", "lat": "coordinate", "lat_bnds": "", "depth": "coordinate", "analysis": "modelResult"
+    }  # fmt: skip

@@ -54,7 +54,7 @@ def test_round_trip(tmp_path: Path, grid, dtype: type) -> None:  # type: ignore[
             assert file[name].units == ("1" if name == REGIONS else "m3 m-3")
             assert file[name].comment == "test"
         assert "standard_name" not in file["increment"].ncattrs()
-        assert file.Conventions == "CF-1.11"
+        assert file.Conventions == "CF-1.11, ACDD-1.3"
         assert (file.source, file.references, file.history) == (
             PROVENANCE.source,
             PROVENANCE.references,
