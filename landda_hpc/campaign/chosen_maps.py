@@ -36,12 +36,15 @@ class MapChoice:
     times : as text, e.g. 2022-06-02T06, or 'all'.
     variables : names of images, or 'a minus b'.
     layer : a scored layer, e.g. '10-40 cm'; the observed one if empty.
+    dpi, font : of the figures, see ``appearance.save``.
     """
 
     runs: Sequence[str] = ()
     times: Sequence[str] = ()
     variables: Sequence[str] = ()
     layer: str = ""
+    dpi: int = 150
+    font: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def draw_chosen(
             images,
             frame.ground,
             output / name,
-            MapStyle(f"Soil moisture {layer}, {run}", time),
+            MapStyle(f"Soil moisture {layer}, {run}", time, dpi=choice.dpi, font=choice.font),
             panels=panels or None,
         )
         yield output / name

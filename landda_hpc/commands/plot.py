@@ -32,6 +32,8 @@ FormatOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the selected maps [default: DIR/figures].")
 ]
+DpiOption = Annotated[int | None, typer.Option(min=50, max=1200, help="Pixels per inch of the selected maps.")]
+FontOption = Annotated[str, typer.Option(help="Font of the selected maps, e.g. 'DejaVu Serif'.")]
 ListOption = Annotated[bool, typer.Option("--list", help="List runs, times, variables and layers, and draw nothing.")]
 
 
@@ -43,14 +45,16 @@ def command(
     layer: LayerOption = "",
     kind: FormatOption = None,
     output: OutputOption = None,
+    dpi: DpiOption = None,
+    font: FontOption = "",
     is_list: ListOption = False,
     accept_gaps: AcceptGapsOption = False,
 ) -> None:
     """Draw the figures of a campaign again (maps, score series, innovation statistics) and write summary.md.
 
-    With --time, --run, --variable, --layer, --format or --output, only maps of the selected items are drawn. Items
-    that are not selected are as in the report: all runs; the first and last image of the assimilation window, and the
-    last image of all.
+    With --time, --run, --variable, --layer, --format, --dpi, --font or --output, only maps of the selected items are
+    drawn. Items that are not selected are as in the report: all runs; the first and last image of the assimilation
+    window, and the last image of all.
 
     Without them, if the campaign was verified (landda score), or its configuration names references or stations, the
     tables and figures in DIR/verification are also made again, with the last settings (verify.yaml in that folder).
@@ -62,7 +66,7 @@ def command(
 
     campaign = CampaignFolder.open(folder)
     config = read_resolved(campaign.config_file)
-    if not (is_list or time or run or variable or layer or kind or output):
+    if not (is_list or time or run or variable or layer or kind or output or dpi or font):
         _report(campaign, config, accept_gaps=accept_gaps)
         return
     from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen, listed, stored_images
@@ -75,10 +79,23 @@ def command(
         for line in listed(stored):
             typer.echo(line)
         return
-    choice = MapChoice(run or (), time or (), variable or (), layer)
+    choice = MapChoice(run or (), time or (), variable or (), layer, dpi or 150, _known_font(font))
     frame = map_frame(make_domain(config, n_ranks=1), observed_m, ())
     for path in draw_chosen(stored, choice, config.analysed_window, frame, output or campaign.figures, kind or "png"):
         typer.echo(path)
+
+
+def _known_font(font: str) -> str:
+    """Return the name of a font that matplotlib finds; raise ConfigError otherwise."""
+    if font:
+        from matplotlib.font_manager import fontManager
+
+        from landda_hpc.errors import ConfigError
+
+        known = sorted({entry.name for entry in fontManager.ttflist})
+        if font not in known:
+            raise ConfigError(f"--font {font}: matplotlib does not find it. Found: {', '.join(known)}.")
+    return font
 
 
 def _report(campaign: CampaignFolder, config: CampaignConfig, *, accept_gaps: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
 from tests.campaign.conftest import Landda
 
@@ -45,6 +46,13 @@ def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mappin
         assert content.startswith(begin)
         drawn(landda.here(*choice, *variables, "--format", kind))
         assert path.read_bytes() == content, "equal figures have equal bytes"
+    drawn(landda.here(*choice, *variables, "--dpi", "300", "--font", "DejaVu Serif"))
+    with Image.open(landda.folder / "maps" / "map_pointwise_20220602T12.png") as fine:
+        assert round(fine.info["dpi"][0]) == 300
+        size = fine.size
+    drawn(landda.here(*choice, *variables, "--format", "png"))
+    with Image.open(landda.folder / "maps" / "map_pointwise_20220602T12.png") as usual:
+        assert abs(size[0] - 2 * usual.size[0]) <= 2
     two_panels = imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape
     drawn(landda.here(*choice, "--variable", "analysis"))
     assert imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape[1] < two_panels[1]
@@ -81,6 +89,7 @@ def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
         ),
         (["--variable", "a minus b minus c", "--time", TIMES[0]], "'a' is not one of"),
         (["--layer", "10-40 cm"], "'10-40 cm' is not one of 0-10 cm."),
+        (["--font", "No Font"], "--font No Font: matplotlib does not find it. Found: "),
         (["--format", "gif"], "'gif' is not one of 'png', 'pdf', 'svg'"),
     ],
 )

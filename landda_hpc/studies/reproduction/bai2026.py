@@ -22,7 +22,7 @@ from landda_hpc.verification.figures.paper_series import Line, draw_lines
 from landda_hpc.verification.statistics.region_windows import covers
 from landda_hpc.verification.tables.side_by_side import ScoreOf
 
-_COLOURS = {"0-10 cm": "#D62728", "10-40 cm": "#2CA02C", "40-100 cm": "#1F77B4"}
+_COLOURS = {"0-10 cm": "#D55E00", "10-40 cm": "#E69F00", "40-100 cm": "#0072B2"}
 _OF_CONTROL = (
     ScoreOf("0-10 cm", "assimilation", "scc", False),
     ScoreOf("0-10 cm", "assimilation", "ubrmse", False),

@@ -16,6 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from landda_hpc.constants import FloatArray
@@ -152,14 +153,22 @@ def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
     ax.minorticks_off()
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, *, dpi: int = DPI, font: str = "") -> None:
     """Write a figure atomically, and make its folder if it is missing; equal figures give equal bytes.
 
     Parameters
     ----------
     path : file of the figure; its suffix (.png, .pdf or .svg) gives the format.
+    dpi : pixels per inch of a PNG, and of the images in the other formats.
+    font : family of all letters; empty: that of matplotlib.
     """
     kind = path.suffix.lstrip(".")
+    figure.set_dpi(dpi)
+    if font:
+        figure.draw_without_rendering()  # makes the labels of all ticks
+        for text in figure.findobj(Text):
+            assert isinstance(text, Text), "by findobj"
+            text.set_fontfamily(font)
     # Drawn before the file is opened, so that errors of drawing are not reported as errors of the disk.
     content = io.BytesIO()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
@@ -170,10 +179,10 @@ def save(figure: Figure, path: Path) -> None:
         canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's backends have no types
         # Nothing shines through. A higher level of compression takes twice as long and saves a twentieth.
         opaque = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]  # the same
-        opaque.save(content, format="png", dpi=(DPI, DPI), compress_level=3)
+        opaque.save(content, format="png", dpi=(dpi, dpi), compress_level=3)
     else:
         with rc_context({"svg.hashsalt": "landda_hpc", "pdf.fonttype": 42}):
-            figure.savefig(content, format=kind, dpi=DPI, metadata=_UNDATED[kind])
+            figure.savefig(content, format=kind, dpi=dpi, metadata=_UNDATED[kind])
     write_bytes(path, content.getvalue(), make_folder=True)
 
 
@@ -196,8 +205,12 @@ def latitude_label(value: float, _position: object = None) -> str:
     return f"{abs(value):g}°" + ("" if value == 0.0 else "N" if value > 0 else "S")
 
 
+_OFFSETS: Final = ["UTC", "%Y UTC", "%Y-%b UTC", "%Y-%b-%d UTC", "%Y-%b-%d UTC", "%Y-%b-%d %H:%M UTC"]
+"""Formats of the date at the end of an axis of times, by the unit of its ticks."""
+
+
 def date_axis(axes: Axes, most_ticks: int = 8) -> None:
     """Label an axis of days with two to eight dates, or at most the given number, in a short format."""
     locator = AutoDateLocator(minticks=min(3, most_ticks - 1), maxticks=most_ticks)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # the same
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, offset_formats=_OFFSETS))  # type: ignore[no-untyped-call]  # the same

@@ -98,6 +98,8 @@ class MapStyle:
     time : valid time, UTC; None: the title has no time.
     labels : panel titles by image name, in place of :data:`LABELS`.
     columns : number of panels per row, in the given order, for a single region; None: panels are arranged by kind.
+    dpi : pixels per inch.
+    font : family of all letters; empty: that of matplotlib.
     quantity : name of the fields, for their colour bar.
     top : upper end of the fields' bands, m3 m-3; None: the bands of soil moisture.
     """
@@ -108,6 +110,8 @@ class MapStyle:
     columns: int | None = None
     quantity: str = "Soil moisture"
     top: float | None = None
+    dpi: int = appearance.DPI
+    font: str = ""
 
 
 def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
@@ -213,7 +217,7 @@ def draw_maps(
         ax = figure.add_axes(layout.box_of_bar(is_difference))
         _colour_bar(ax, *scales[is_difference], is_difference, style.quantity, is_horizontal=layout.bars_below)
     _surface_legend(figure, has_gaps)
-    appearance.save(figure, path)
+    appearance.save(figure, path, dpi=style.dpi, font=style.font)
 
 
 def shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:

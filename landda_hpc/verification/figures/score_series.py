@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.run_styles import run_styles
+from landda_hpc.verification.run_styles import coincidence_note, coincidences, marked_points, run_styles
 from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth, parse_json_lines
 from landda_hpc.verification.tables.score_table import CONTROL, described
@@ -49,6 +49,7 @@ def draw_score_series(
 
     Notes
     -----
+    Curves that coincide are named in the panel; markers of the runs lie at different times.
     The line of a run passes through its analysis if there is one, otherwise through its forecast or background. Thin
     pale lines are the scores of the background, before each analysis.
     """
@@ -71,13 +72,32 @@ def draw_score_series(
         of_layer = [r for r in chosen if r.layer == layer]
         for column, (score, label) in enumerate(_SCORES):
             ax: Axes = axes[row, column]
-            for run in order:
+            curves: dict[str, list[tuple[float, float]]] = {}
+            for number, run in enumerate(order):
                 of_run = [r for r in of_layer if r.run == run]
-                colour, dash, _ = styles[run]
+                colour, dash, marker = styles[run]
+                states = sorted(last_stage(of_run), key=lambda r: r.time)
+                curves[run] = [
+                    (d, float(getattr(r, score))) for d, r in zip(as_dates(r.time for r in states), states, strict=True)
+                ]
                 if any(r.stage == "analysis" for r in of_run):
                     before = [r for r in of_run if r.stage == "background"]
                     _line(ax, before, score, color=colour, linewidth=0.7, alpha=0.5)
-                _line(ax, last_stage(of_run), score, color=colour, linestyle=dash, linewidth=1.5)
+                marked = {
+                    "marker": marker,
+                    "markersize": 3.2,
+                    "markevery": marked_points(len(states), number, len(order)),
+                }
+                _line(
+                    ax,
+                    states,
+                    score,
+                    color=colour,
+                    linestyle=dash,
+                    linewidth=1.5,
+                    **(marked if len(states) > 3 else {}),
+                )
+            _note_coincidences(ax, coincidence_note(coincidences(curves)))
             if window_end is not None:
                 _benchmark_lines(ax, [b for b in known if (b.layer, b.metric) == (layer, score)], span[0], window_end)
             mark_window(ax, span, window_end, with_text=row == 0)
@@ -89,7 +109,8 @@ def draw_score_series(
         drawn = [ax.dataLim for ax in axes[:, column]]
         _limits(axes[0, column], score, [float(d.ymin) for d in drawn], [float(d.ymax) for d in drawn])
     handles: list[Any] = [
-        Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run) for run in order
+        Line2D([], [], color=c, linestyle=d, marker=m, markersize=3.2, linewidth=1.5, label=run)
+        for run, (c, d, m) in ((run, styles[run]) for run in order)
     ]
     if any(r.stage == "analysis" for r in chosen):
         handles.append(
@@ -225,6 +246,12 @@ def _line(ax: Axes, records: Iterable[ScoreRecord], score: str, **style: Any) ->
     values = np.array([getattr(r, score) for r in ordered], dtype=np.float64)
     if np.isfinite(values).any():
         ax.plot(as_dates(r.time for r in ordered), values, **_markers(len(values)), **style)
+
+
+def _note_coincidences(ax: Axes, note: str) -> None:
+    """Name curves that lie on others, in small letters within the panel."""
+    if note:
+        ax.text(0.01, 0.02, note, transform=ax.transAxes, fontsize=appearance.SMALL_FONT - 1.0, color=appearance.INK)
 
 
 def _markers(n: int) -> dict[str, Any]:
