@@ -26,7 +26,7 @@ from landda_hpc.verification.statistics.region_windows import Window, window_of
 logger = logging.getLogger(__name__)
 
 MOST_TIMES: Final = 12
-MOST_BYTES: Final = 1_500_000
+MOST_BYTES: Final = 2_000_000
 """Approximate size of all maps of a page: with large grids or many runs there are fewer times, but at least two."""
 _BYTES_PER_CELL: Final = 0.45
 """Typical size of a cell in an indexed picture, in base64."""
@@ -42,6 +42,8 @@ KINDS: Final[dict[str, str]] = {
     "innovation": "Innovation: observation minus background",
 }
 _FIELDS: Final = ("state", "truth", "observation")
+_SHARED: Final = ("truth", "observation")
+"""The same picture for all runs."""
 _STATES: Final = ("analysis", "forecast", "background")
 
 
@@ -105,7 +107,8 @@ def map_section(
     region = shown_region(GLOBE, ground.grid, has_data)
     frames = _Frames.of(window_of(ground.grid, region))
     _load(frames, by_time[stored[-1]])
-    per_time = max(1, len({kind for _, kind, _ in frames.images})) * len(runs) * frames.rows.size * frames.columns.size
+    kinds_of = {(run if kind not in _SHARED else "", kind) for run, kind, _ in frames.images}
+    per_time = max(1, len(kinds_of)) * frames.rows.size * frames.columns.size
     n_times = max(2, min(MOST_TIMES, int(MOST_BYTES / (per_time * _BYTES_PER_CELL))))
     chosen = np.unique(np.rint(np.linspace(0, len(stored) - 1, min(n_times, len(stored)))).astype(int))
     times = [stored[i] for i in chosen]
