@@ -13,6 +13,7 @@ from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.campaign.cell_exchange import TileExchange
 from landda_hpc.campaign.ensembles import EnsembleUpdate, water_bounds
+from landda_hpc.campaign.file_writer import WriterHere, WriterProcess
 from landda_hpc.campaign.image_recorder import ImageRecorder
 from landda_hpc.campaign.increments import (
     AnalysisOfObservedDepth,
@@ -30,6 +31,7 @@ from landda_hpc.campaign.observation_preparation import (
     PreparedObservations,
     ProcessedObservations,
 )
+from landda_hpc.campaign.output_size import uses_writer_process
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper
@@ -112,6 +114,8 @@ def build_parts(
     records = RecordSettings.of(config)
     recorder = Recorder(records, domain, folder, inventory, traffic) if traffic.is_root else None
     files = ImageRecorder(records, domain, folder, traffic) if traffic.is_root else None
+    apart = uses_writer_process(config.parallel, records, domain.grid.n_cells)
+    writer = (WriterProcess() if apart else WriterHere()) if traffic.is_root else None
     settings = config.output.series
     series = (
         None
@@ -124,7 +128,7 @@ def build_parts(
             world,
             traffic,
             folder,
-            inventory,
+            writer,
             timedelta(hours=config.time.cycle_hours),
         )
     )
@@ -160,6 +164,7 @@ def build_parts(
         stations=stations,
         recorder=recorder,
         files=files,
+        writer=writer,
         series=series,
         observer=observer,
     )

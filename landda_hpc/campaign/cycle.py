@@ -21,9 +21,9 @@ from landda_hpc.parallel.together import together
 from landda_hpc.parallel.watchdog import watched
 from landda_hpc.process_memory import peak_bytes
 from landda_hpc.storage.campaign_folder import State, Status
-from landda_hpc.storage.record_inventory import WrittenFile
 from landda_hpc.storage.report_state import forget_report
 from landda_hpc.storage.retention import list_checkpoints
+from landda_hpc.storage.written_files import WrittenFile
 
 step_log = logging.getLogger("landda_hpc.steps")
 """Logger of one line per step and cycle, in the campaign's log file, and on the screen with --verbose."""
@@ -69,6 +69,14 @@ class Campaign:
         ModelError, DataError, StorageError : on every rank; the last checkpoint is kept.
         StoppedError : a stop request came before the first cycle, and the state had been saved by an earlier job.
         """
+        try:
+            return self._run(progress, stop)
+        finally:
+            if self.parts.writer is not None:
+                self.parts.writer.end()
+
+    def _run(self, progress: Progress | None, stop: StopRequest | None) -> Outcome:
+        """The cycles; see ``run``."""
         time, world = self._schedule.time, self._world
         total = time.n_cycles
         is_new = world.broadcast(not list_checkpoints(self.folder.checkpoints))
@@ -203,29 +211,46 @@ class Campaign:
     ) -> str:
         """Record a cycle: rank 0 its records, each root some files; a line for the log on rank 0. Collective."""
         parts, line = self.parts, ""
-        written: list[WrittenFile] = []
         records, fields = None, None
         if parts.recorder is not None:
             records = parts.recorder.compute(number, images.time, images, analyses, accounts, drift_accounts)
         if parts.files is not None:
             fields = parts.files.gather(number, images.time, images, analyses)
+        written: list[WrittenFile] = []
         with together(self._world, f"recording cycle {number}"):
             if parts.recorder is not None and records is not None and self._world.rank == 0:
                 line = parts.recorder.write(records)
-            if parts.files is not None and fields is not None:
-                written = parts.files.write(fields)
-        everyone = self._world.gather(written)
-        if parts.recorder is not None and everyone is not None:
-            parts.recorder.add_files(file for of_rank in everyone for file in of_rank)
+            if parts.writer is not None:
+                if parts.files is not None and fields is not None:
+                    parts.writer.add(parts.files.writings(fields))
+                parts.writer.submit()
+                written = parts.writer.written()
+        self._enter(written)
         return line
 
     # ------------------------------------------------------------------ keeping
 
+    def _complete_files(self) -> None:
+        """Wait until all files of the cycles so far are written. Collective."""
+        parts, written = self.parts, list[WrittenFile]()
+        with together(self._world, f"completing the files up to cycle {self.cycle}"):
+            if parts.series is not None:
+                parts.series.flush()
+            if parts.writer is not None:
+                parts.writer.complete()
+                written = parts.writer.written()
+        self._enter(written)
+
+    def _enter(self, written: list[WrittenFile]) -> None:
+        """Add the files that the roots have written to the inventory of rank 0. Collective."""
+        everyone = self._world.gather(written)
+        if self.parts.recorder is not None and everyone is not None:
+            self.parts.recorder.add_files(file for of_rank in everyone for file in of_rank)
+
     def _save(self) -> None:
         """Write a checkpoint of the state after the current cycle, and before it what it covers. Collective."""
-        if self.parts.series is not None:
-            with self._clock("diagnostics"):
-                self.parts.series.flush()
+        with self._clock("diagnostics"):
+            self._complete_files()
         with self._clock("checkpoint"):
             time = self._schedule.time.valid_time(self.cycle)
             self._saved = self.parts.keeper.save(self._instances, self.cycle, time)

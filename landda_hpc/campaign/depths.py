@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def layer_folder(images: Path, layer: str) -> Path:
     return images / layer.replace(" ", "")
 
 
-def write_layers(
+def layer_images(
     images: Path,
     depths_m: Iterable[tuple[float, float]],
     domain: Domain,
@@ -28,8 +29,8 @@ def write_layers(
     time: datetime,
     layers: Mapping[str, Mapping[str, FloatArray]],
     provenance: Provenance,
-) -> list[Path]:
-    """Write one file per scored layer: the run's state, and the truth of a twin. Local: a root.
+) -> Iterator[Callable[[], Path]]:
+    """Functions that write one file per scored layer: the run's state, and the truth of a twin. Local: a root.
 
     Parameters
     ----------
@@ -37,20 +38,16 @@ def write_layers(
     layers : by layer and name, ``forecast`` of the run after the analysis, if there was one, and ``truth`` of the
         nature run, if there is one; m3 m-3, (n_cells,).
 
-    Returns
-    -------
-    The files.
-
     Raises
     ------
-    StorageError : a file cannot be written.
+    StorageError : the folder cannot be made.
     """
-    written = []
     for layer, depth in zip(domain.depth_names, depths_m, strict=True):
         folder = layer_folder(images, layer)
         with storage_errors(folder, "making the folder"):
             folder.mkdir(exist_ok=True)
-        path = write_image(
+        yield partial(
+            write_image,
             folder,
             run,
             domain.grid,
@@ -60,8 +57,6 @@ def write_layers(
             depth_m=depth,
             is_land=domain.is_land,
         )
-        written.append(path)
-    return written
 
 
 def profile_cells(domain: Domain, places: Iterable[tuple[float, float]]) -> list[int]:

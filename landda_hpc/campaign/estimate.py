@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.campaign.monitoring import byte_size, duration
+from landda_hpc.campaign.output_size import uses_writer_process, writer_memory
+from landda_hpc.campaign.recorder import RecordSettings
 from landda_hpc.campaign.trial import Trial
 from landda_hpc.config import CampaignConfig, CheckpointConfig, KeepConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
@@ -98,6 +100,7 @@ class Needs:
     disk : of the whole folder at the end, bytes; ``parts`` : by kind.
     written_beside : temporary size of a checkpoint that is being written next to the older ones, bytes.
     core_seconds : summed over ranks, without waiting; None if not measured.
+    writer : memory of the process that writes the files of a root, bytes; 0 without one.
     """
 
     memory: float
@@ -105,6 +108,7 @@ class Needs:
     parts: Mapping[str, float]
     written_beside: float
     core_seconds: float | None
+    writer: float = 0.0
 
 
 def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
@@ -123,6 +127,9 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     kept_series, means = _kept_series(config.time, config.output.series)
     days = math.ceil(clock.n_cycles * clock.cycle_hours / 24.0)
     members = max((run.shared_members or 0 for run in config.runs), default=0)
+    records, writer = RecordSettings.of(config), 0.0
+    if uses_writer_process(config.parallel, records, pixels):
+        writer = writer_memory(records, pixels, sizes.n_land, sizes.n_roots)
     if trial is None:
         checkpoint = sizes.n_tiles * state * instances
         share = -(-members // sizes.n_roots)
@@ -138,7 +145,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         n_depths = len(config.verification.depths_m)
         series = _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * n_images)
         parts |= {"series": kept_series * series} | ({"means": means * series} if means else {})
-        return Needs(memory, sum(parts.values()), parts, checkpoint, None)
+        return Needs(memory, sum(parts.values()), parts, checkpoint, None, writer)
     # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
     states = sizes.n_tiles * state * instances
     held = states * (sizes.fullest / max(1, sizes.n_tiles * instances))
@@ -162,7 +169,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     spinup = _spinup_cycles(config.runs, config.model.spinup, clock, has_nature=config.twin is not None)
     core_seconds = trial.start * sizes.n_ranks + (spinup + clock.n_cycles) * trial.forecast
     core_seconds += clock.n_analyses * trial.analysis + clock.n_cycles * trial.rest
-    return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds)
+    return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds, writer)
 
 
 def estimate(found: Needs, sizes: Sizes, why_not: str = "") -> dict[str, str]:
@@ -182,6 +189,8 @@ def estimate(found: Needs, sizes: Sizes, why_not: str = "") -> dict[str, str]:
         "disk": f"about {byte_size(found.disk)}{of}; {byte_size(found.written_beside)} more during the writing of a "
         "checkpoint",
     }
+    if found.writer:
+        words["memory"] += f"; {found.writer / 1e9:.2f} GB more on each root, for the process that writes its files"
     if found.core_seconds is not None:
         words["time"] = f"about {duration(found.core_seconds)} of one core here, without the report"
     elif why_not:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.cycle_images import CycleImages
-from landda_hpc.campaign.depths import write_layers
+from landda_hpc.campaign.depths import layer_images
+from landda_hpc.campaign.file_writer import Writing
 from landda_hpc.campaign.recorder import RecordSettings
 from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import Run
@@ -24,7 +26,7 @@ from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import REGIONS, Provenance, layer_innovation_name, member_image_name, write_image
-from landda_hpc.storage.record_inventory import FileMark, WrittenFile
+from landda_hpc.storage.written_files import mark_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ _SPREAD: Final = "spread"
 
 
 class ImageRecorder:
-    """Writes this root's part of the files of each cycle.
+    """Describes this root's part of the files of each cycle, for the one that writes them.
 
     Parameters
     ----------
@@ -103,19 +105,18 @@ class ImageRecorder:
                 mine.append(RunFields(run, by_name))
         return CycleFields(cycle, time, images, analyses, has_feedback, tuple(mine))
 
-    def write(self, fields: CycleFields) -> list[WrittenFile]:
-        """Write the files of this root, and return them for the inventory. Local: roots.
+    def writings(self, fields: CycleFields) -> Iterator[Writing]:
+        """What writes each file of this root; the images of one run at a time are in memory. Local: roots.
 
         Raises
         ------
-        StorageError : a file cannot be written, or read back.
+        StorageError : a folder cannot be made.
         """
-        written: list[Path] = []
         if fields.feedback and fields.images.observation is not None:
-            written += self._write_feedback(fields.images.observation, fields.images)
+            yield partial(mark_file, fields.cycle, self._feedback(fields.images.observation, fields.images))
         for run in fields.runs:
-            written += self._write_images(run, fields.time, fields.images, fields.analyses)
-        return [(path, FileMark.of(path, fields.cycle)) for path in written]
+            for write in self._images(run, fields.time, fields.images, fields.analyses):
+                yield partial(mark_file, fields.cycle, write)
 
     def _wanted(self, run: str, images: CycleImages, analyses: Mapping[str, Analysis]) -> dict[str, FloatArray]:
         """Fields of a run's files besides the observed depth of all runs, in the root's own cells, by name."""
@@ -136,8 +137,8 @@ class ImageRecorder:
                     found[f"truth {layer}"] = columns.depth(images.truth.mean, i)
         return found
 
-    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> list[Path]:
-        """Write every observation of the time, with the values of the runs; return the file."""
+    def _feedback(self, observation: ImageObservation, images: CycleImages) -> Callable[[], Path]:
+        """What writes every observation of the time, with the values of the runs."""
         cells, runs = self._domain.cells, [run.name for run in self._runs]
         before = {name: images.background[name] for name in runs}
         after = {name: images.analysis.get(name) for name in runs}
@@ -148,14 +149,12 @@ class ImageRecorder:
             {name: cells.to_image(rows.observed) for name, rows in after.items() if rows is not None},
         )
         path = self._folder.feedback / feedback_name(observation.time)
-        write_feedback(path, feedback, {"campaign": self._settings.campaign})
-        return [path]
+        return partial(write_feedback, path, feedback, {"campaign": self._settings.campaign})
 
-    def _write_images(
+    def _images(
         self, gathered: RunFields, time: datetime, images: CycleImages, analyses: Mapping[str, Analysis]
-    ) -> list[Path]:
-        """Write the requested images of a run; return the files."""
-        written: list[Path] = []
+    ) -> Iterator[Callable[[], Path]]:
+        """What writes the requested images of a run."""
         run, by_name = gathered.run, gathered.by_name
         wanted = set(self._output.fields)
         # Every file of a run has the same variables; variables that do not exist at this time are missing everywhere.
@@ -193,7 +192,8 @@ class ImageRecorder:
             fields["truth"] = self._image(truth)
         fields |= self._shown_members(run, images)
         if fields:
-            path = write_image(
+            yield partial(
+                write_image,
                 self._folder.images,
                 run,
                 self._domain.grid,
@@ -203,7 +203,6 @@ class ImageRecorder:
                 depth_m=self._settings.observations.depth_m,
                 is_land=self._domain.is_land,
             )
-            written.append(path)
 
         if self._output.layers and background is not None:
             provenance = self._provenance(run)
@@ -214,8 +213,7 @@ class ImageRecorder:
                 }
                 for layer in self._domain.depth_names
             }
-            written += write_layers(images_folder, depths_m, self._domain, run, time, layers, provenance)
-        return written
+            yield from layer_images(images_folder, depths_m, self._domain, run, time, layers, provenance)
 
     def _names_of_images(self, run: Run) -> tuple[str, ...]:
         """Variables of the run's image files, in their order."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.cycle_images import CycleImages
+from landda_hpc.campaign.file_writer import FileWriter, Writing
 from landda_hpc.campaign.image_recorder import CycleFields
 from landda_hpc.campaign.increments import Distribution, Update
 from landda_hpc.campaign.recorder import CycleRecords
@@ -22,7 +23,7 @@ from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.method_memory import Memory
-from landda_hpc.storage.record_inventory import WrittenFile
+from landda_hpc.storage.written_files import WrittenFile
 
 BackgroundObserver = Callable[[datetime, list[Instance]], None]
 """Called on every rank with the backgrounds of all instances, before the analysis; it must not change them."""
@@ -129,14 +130,14 @@ class CycleRecorder(Protocol):
 
 
 class CycleFiles(Protocol):
-    """Writes the files of images and observations of each cycle. Roots only."""
+    """Describes the files of images and observations of each cycle. Roots only."""
 
     def gather(self, cycle: int, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> CycleFields:
         """Gather the fields of each file on the root that writes it. Collective over the roots."""
         ...
 
-    def write(self, fields: CycleFields) -> list[WrittenFile]:
-        """Write this root's part of the files of a cycle, and return them. Local."""
+    def writings(self, fields: CycleFields) -> Iterable[Writing]:
+        """What writes this root's part of the files of a cycle. Local."""
         ...
 
 
@@ -148,7 +149,7 @@ class WaterSeries(Protocol):
         ...
 
     def flush(self) -> None:
-        """Write what is still in memory; called before a checkpoint. Collective."""
+        """Add what is still in memory to the files to write; called before a checkpoint. Local."""
         ...
 
 
@@ -193,6 +194,7 @@ class CampaignParts:
     referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
     stations : stations that are assimilated or withheld, on rank 0; None elsewhere and without any.
     recorder, files : of records, and of images and observations, on roots; None elsewhere.
+    writer : of the files that ``files`` and ``series`` describe, on roots; None elsewhere.
     series : soil water over time; None if it is not recorded.
     observer : is called with every background.
     """
@@ -213,5 +215,6 @@ class CampaignParts:
     stations: ObservationStep | None = None
     recorder: CycleRecorder | None = None
     files: CycleFiles | None = None
+    writer: FileWriter | None = None
     series: WaterSeries | None = None
     observer: BackgroundObserver | None = None

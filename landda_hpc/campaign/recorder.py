@@ -30,7 +30,8 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.parallel.reduction import tree_sum
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
-from landda_hpc.storage.record_inventory import Inventory, WrittenFile
+from landda_hpc.storage.record_inventory import Inventory
+from landda_hpc.storage.written_files import WrittenFile
 from landda_hpc.verification.statistics.scores import Score
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
@@ -215,7 +216,7 @@ class Recorder:
     def add_files(self, files: Iterable[WrittenFile]) -> None:
         """Add the files that the roots wrote in a cycle to the inventory. Local: rank 0."""
         for file in files:
-            self._inventory.add(*file)
+            self._inventory.add(file)
 
     def record_seconds(self, cycle: int, used: dict[str, dict[str, Any]], peak_mb: list[float]) -> None:
         """Write records that differ between machines and layouts, separate from the results. Local: rank 0."""

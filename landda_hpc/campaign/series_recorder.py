@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from landda_hpc.analysis.ensemble.protocol import ordered_mean
+from landda_hpc.campaign.file_writer import FileWriter
 from landda_hpc.config import SeriesConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
@@ -20,18 +22,9 @@ from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.regridding.depth import layers_down_to, observe
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.mean_files import MeanWriter
-from landda_hpc.storage.record_inventory import DayMark, Inventory
-from landda_hpc.storage.series_files import (
-    SeriesFrame,
-    SeriesSlice,
-    SeriesWriter,
-    day_digest,
-    series_folder,
-)
-
-_Written = tuple[Path, date, DayMark]
-"""A file that was written, its last day, and its mark for the inventory."""
+from landda_hpc.storage.mean_files import MeanWriter, is_due
+from landda_hpc.storage.series_files import SeriesDay, SeriesFrame, SeriesSlice, SeriesWriter, series_folder
+from landda_hpc.storage.written_files import mark_means, mark_series
 
 
 class SeriesRecorder:
@@ -45,7 +38,7 @@ class SeriesRecorder:
     domain : of the campaign.
     world, traffic : all ranks, and their communication with the roots.
     folder : of the campaign; the roots write, each the files of some runs.
-    inventory : of its records, on rank 0.
+    files : writes them, on roots; None elsewhere.
     step : length of a cycle.
 
     Notes
@@ -63,10 +56,10 @@ class SeriesRecorder:
         world: Communicator,
         traffic: RootTraffic,
         folder: CampaignFolder,
-        inventory: Inventory,
+        files: FileWriter | None,
         step: timedelta,
     ) -> None:
-        self._domain, self._world, self._traffic, self._inventory = domain, world, traffic, inventory
+        self._domain, self._world, self._traffic, self._files = domain, world, traffic, files
         self._n_layers = layers_down_to(settings.to_depth_m)
         self._observed = domain.observed_weights > 0.0
         self._writer: SeriesWriter | None = None
@@ -79,7 +72,7 @@ class SeriesRecorder:
                     "title": f"Soil water over time, campaign {campaign}",
                     "source": f"{software()}; configuration in config.yaml of the campaign",
                 }
-                self._writer = SeriesWriter(series_folder(folder.path), frame, attributes, step)
+                self._writer = SeriesWriter(series_folder(folder.path), frame, attributes, step, self._write_day)
                 if settings.means:
                     self._means = MeanWriter(folder.path, frame, attributes, timedelta(days=1) // step)
 
@@ -102,36 +95,27 @@ class SeriesRecorder:
             if rows is not None:
                 values = np.ascontiguousarray(rows.T, dtype=np.float32)
                 mine[name] = SeriesSlice(values[:layers], values[layers : layers + n_depths], values[-2], values[-1])
-        written: list[_Written] = []
         with together(self._world, f"recording the series at {time}"):
             for name, now in mine.items():
-                written += self._add(name, time, now)
-        self._enter(written)
+                self._add(name, time, now)
 
     def flush(self) -> None:
-        """Write the times that are still in memory; before a checkpoint. Collective over the world."""
-        written: list[_Written] = []
-        with together(self._world, "writing the series"):
-            if self._writer is not None:
-                written = [self._mark(path, max(times).date(), times) for path, times in self._writer.flush()]
-        self._enter(written)
+        """Add the times that are still in memory to the files to write; before a checkpoint. Local."""
+        if self._writer is not None:
+            self._writer.flush()
 
-    def _add(self, name: str, time: datetime, now: SeriesSlice) -> Iterator[_Written]:
-        """Add a time to the series and means of a run; the files that were written. Local: a root."""
-        day = None if self._writer is None else self._writer.add(name, time, now)
-        if day is not None:
-            yield self._mark(day[0], time.date(), day[1])
-        for file, means in self._means.add(name, time, now) if self._means is not None else ():
-            yield self._mark(file.path, file.final, means)
+    def _add(self, name: str, time: datetime, now: SeriesSlice) -> None:
+        """Add a time to the series and means of a run. Local: a root."""
+        assert self._writer is not None and self._files is not None, "only roots have rows"
+        self._writer.add(name, time, now)
+        if self._means is not None and is_due(time):
+            self._files.add([partial(mark_means, self._last, self._means, name, time, now)])
 
-    def _mark(self, path: Path, day: date, times: Mapping[datetime, SeriesSlice]) -> _Written:
-        return path, day, DayMark(self._last, len(times), day_digest(times))
-
-    def _enter(self, written: list[_Written]) -> None:
-        """Add the files that the roots wrote to the inventory of rank 0. Collective over the world."""
-        for of_rank in self._world.gather(written) or ():
-            for file in of_rank:
-                self._inventory.wrote_day(*file)
+    def _write_day(self, path: Path, run: str, day: SeriesDay) -> None:
+        assert self._files is not None, "only roots write"
+        # A copy of the times: the day grows while the file is being written.
+        day = SeriesDay(day.frame, dict(day.slices), day.attributes)
+        self._files.add([partial(mark_series, self._last, path, run, day)])
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
         """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""

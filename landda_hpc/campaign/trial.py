@@ -23,7 +23,7 @@ from typing import Any, Final
 from landda_hpc.compiled_code import n_compiled
 from landda_hpc.config import CampaignConfig, GridConfig, TimeConfig, parse_config
 from landda_hpc.errors import LandDAError
-from landda_hpc.model.colm.process import own_environment
+from landda_hpc.parallel.job_environment import own_environment
 from landda_hpc.process_memory import peak_bytes, resident_bytes
 from landda_hpc.storage.campaign_folder import RECORD_NAMES
 
@@ -206,7 +206,7 @@ def _for_trial(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
     """Plain configuration of three cycles of the campaign with every kind of file, for one rank."""
     short = shortened(plain, clock, _ANALYSES, _CYCLES)
     short["output"] |= {"every_hours": clock.cycle_hours}
-    short["parallel"] |= {"member_groups": 1, "roots": None}
+    short["parallel"] |= {"member_groups": 1, "roots": None, "writer_process": False}
     return short
 
 

@@ -19,6 +19,11 @@ class ParallelConfig(Section):
         "states the number with the smallest load of a rank",
     )
     roots: Count | None = Field(None, description="number of ranks in the root group; default min(ranks, 10)")
+    writer_process: bool | None = Field(
+        None,
+        description="each root writes its images, feedback files and series in a separate process, while the next "
+        "forecast runs; default: if the campaign writes at least 10 million values",
+    )
     timeout_minutes: float | None = Field(
         None,
         ge=0.01,

@@ -111,8 +111,8 @@ def feedback_name(time: datetime) -> str:
     return f"{time:%Y%m%dT%H%M}.nc"
 
 
-def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str] | None = None) -> None:
-    """Write feedback, atomically.
+def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str] | None = None) -> Path:
+    """Write feedback, atomically; return the file.
 
     Parameters
     ----------
@@ -170,6 +170,7 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         for name, values in (("background", feedback.background), ("analysis", feedback.analysis)):
             text = {"standard_name": _STANDARD_NAME, "long_name": f"{name} at the observed depth", **common}
             _write(file, name, ("run", "observation"), values, text)
+    return path
 
 
 def read_feedback(path: Path) -> Feedback:

@@ -69,6 +69,11 @@ def list_means(folder: Path) -> list[MeanFile]:
     return found
 
 
+def is_due(time: datetime) -> bool:
+    """Whether a day, and perhaps a month, ends at a time."""
+    return time.time() == datetime.min.time()
+
+
 class MeanWriter:
     """Writer that adds means to the files of some runs. Local: one root.
 
@@ -102,7 +107,7 @@ class MeanWriter:
         ------
         StorageError : a file cannot be read or written.
         """
-        if time.time() != datetime.min.time():
+        if not is_due(time):
             return
         day = (time - _DAY).date()
         path = series_file(self._series, run, day)

@@ -27,6 +27,7 @@ from landda_hpc.storage.hashing import HASH_BYTES, hash_file
 from landda_hpc.storage.mean_files import list_means, means_folder
 from landda_hpc.storage.record_retention import read_released
 from landda_hpc.storage.series_files import day_digest, list_series, read_day, series_folder
+from landda_hpc.storage.written_files import DayMark, FileMark, WrittenFile
 
 KEY: Final = "inventory"
 """Key in ``CheckpointHeader.records``; not part of the state's digest."""
@@ -81,34 +82,6 @@ class Lines:
         self.state.update(content)
 
 
-@dataclass(frozen=True)
-class FileMark:
-    """A file that no longer changes: its cycle, size and hash."""
-
-    cycle: int
-    n_bytes: int
-    blake2b: str
-
-    @classmethod
-    def of(cls, path: Path, cycle: int) -> Self:
-        """Mark of a file that was written. StorageError if it cannot be read back."""
-        with storage_errors(path, "reading back"):
-            return cls(cycle, path.stat().st_size, hash_file(path))
-
-
-WrittenFile = tuple[Path, FileMark]
-"""A file of a cycle that is complete and will not change."""
-
-
-@dataclass(frozen=True)
-class DayMark:
-    """A file of series or means that still grows: last cycle, number of times and digest of their content."""
-
-    cycle: int
-    n_times: int
-    digest: str
-
-
 class Inventory:
     """Records of a campaign so far.
 
@@ -135,16 +108,17 @@ class Inventory:
 
     def wrote(self, path: Path, cycle: int) -> None:
         """Record a file of a cycle that is complete and will not change. StorageError if it cannot be read back."""
-        self.add(path, FileMark.of(path, cycle))
+        self.add(WrittenFile(path, FileMark.of(path, cycle)))
 
-    def add(self, path: Path, mark: FileMark) -> None:
-        """Record a complete file with the mark that the rank which wrote it has made."""
-        self._files[self._relative(path)] = mark
-        self.n_bytes += mark.n_bytes
-
-    def wrote_day(self, path: Path, day: date, mark: DayMark) -> None:
-        """Record a series file to which a time was added."""
-        self._days[self._relative(path)] = (day, mark)
+    def add(self, file: WrittenFile) -> None:
+        """Record a file with the mark that was made when it was written."""
+        name = self._relative(file.path)
+        if isinstance(file.mark, FileMark):
+            self._files[name] = file.mark
+            self.n_bytes += file.mark.n_bytes
+        else:
+            assert file.final is not None, "a file that grows has a last day"
+            self._days[name] = (file.final, file.mark)
 
     def release(self, names: Iterable[str]) -> None:
         """Forget files that were removed because they are not kept."""
@@ -234,11 +208,11 @@ class Inventory:
             for day, path in days.items():
                 slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
                 if slices:
-                    inventory.wrote_day(path, day, DayMark(cycle_of(max(slices)), len(slices), day_digest(slices)))
+                    inventory.add(WrittenFile(path, DayMark.of(slices, cycle_of(max(slices))), day))
         for file in list_means(means_folder(folder)):
             means = {time: values for time, values in read_day(file.path).slices.items() if time <= now}
             if means:
-                inventory.wrote_day(file.path, file.final, DayMark(cycle_of(max(means)), len(means), day_digest(means)))
+                inventory.add(WrittenFile(file.path, DayMark.of(means, cycle_of(max(means))), file.final))
         return inventory
 
     def count_lines(self, name: str, known: str = "") -> None:

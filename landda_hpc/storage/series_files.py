@@ -195,6 +195,10 @@ WrittenDay = tuple[Path, Mapping[datetime, SeriesSlice]]
 """The file of a run and day, and all of its times."""
 
 
+DayWriting = Callable[[Path, str, SeriesDay], None]
+"""Writes a day of a run, or has it written; see ``write_day``."""
+
+
 class SeriesWriter:
     """Writer that adds times to the series of some runs. Local: one root.
 
@@ -204,14 +208,23 @@ class SeriesWriter:
     frame : cells and depths.
     attributes : attributes of the files.
     step : between times of the series.
+    write : how a day is written; None: at once, by ``write_day``.
 
     Notes
     -----
     A day is written when it ends, or by ``flush``, and not at every time.
     """
 
-    def __init__(self, folder: Path, frame: SeriesFrame, attributes: Mapping[str, str], step: timedelta) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        frame: SeriesFrame,
+        attributes: Mapping[str, str],
+        step: timedelta,
+        write: DayWriting | None = None,
+    ) -> None:
         self._folder, self._frame, self._attributes, self._step = folder, frame, dict(attributes), step
+        self._write_day = write or write_day
         self._day: dict[str, dict[datetime, SeriesSlice]] = {}
         self._unwritten: dict[str, Path] = {}
         with storage_errors(folder, "making the folder"):
@@ -248,7 +261,7 @@ class SeriesWriter:
 
     def _write(self, run: str) -> WrittenDay:
         path, times = self._unwritten[run], self._day[run]
-        write_day(path, run, SeriesDay(self._frame, times, self._attributes))
+        self._write_day(path, run, SeriesDay(self._frame, times, self._attributes))
         del self._unwritten[run]
         return path, times
 

@@ -274,7 +274,7 @@ def test_slider_and_switch_work_with_keys(campaign: Landda, browser: Browser) ->
 
 @pytest.mark.verify
 def test_axe_finds_no_fault(campaign: Landda, browser: Browser) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed (env/checks.sh)")
+    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed (env/extra.sh checks)")
     browser.open(campaign.folder / "out" / "report.html", 1400)
     browser.run((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8") + ";0")
     faults = browser.run("axe.run().then((r) => r.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 100)}`))")

@@ -31,8 +31,9 @@ from landda_hpc.formats.colm.names import is_label, parse_label, time_label
 from landda_hpc.formats.colm.restart_files import copy_restart
 from landda_hpc.io.atomic import storage_errors, sync_file, sync_folder
 from landda_hpc.model.colm.namelist import Namelist
-from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command, own_environment
+from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command
 from landda_hpc.model.colm.version import NAMELIST_NAME, ColmVersion
+from landda_hpc.parallel.job_environment import own_environment
 
 logger = logging.getLogger(__name__)
 

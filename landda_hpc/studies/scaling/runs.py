@@ -21,7 +21,7 @@ from landda_hpc.config import CampaignConfig, dump_config, load_config, parse_co
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, ParallelError
 from landda_hpc.io.atomic import write_text
-from landda_hpc.model.colm.process import own_environment
+from landda_hpc.parallel.job_environment import own_environment
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.folder_claim import is_marked
 

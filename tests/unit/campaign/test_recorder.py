@@ -92,7 +92,7 @@ class Made:
         fields, mine = self.files.gather(cycle, images.time, images, analyses), []
         for root in range(self.world.size):  # one thread at a time: netCDF has no locks
             if self.world.rank == root:
-                mine = self.files.write(fields)
+                mine = [file for write in self.files.writings(fields) for file in write()]
             self.world.barrier()
         self.written = self.world.all_gather(mine)
         self.recorder.add_files(file for of_root in self.written for file in of_root)

@@ -23,9 +23,9 @@ from landda_hpc.model.colm.process import (
     ModelProcess,
     end_orphan,
     launch_command,
-    own_environment,
 )
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
+from landda_hpc.parallel.job_environment import own_environment
 from tests.unit.model.colm_cases import ModelCase, model_case, stand_in_case
 
 SIX_HOURS = timedelta(hours=6)

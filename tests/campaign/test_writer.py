@@ -1,0 +1,103 @@
+"""Campaigns whose files are written in a separate process have the files and records of those without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pytest
+
+from tests.campaign.conftest import Landda
+
+CHANGES: dict[str, Any] = {
+    "grid": {"n_lat": 20, "n_lon": 40},
+    "runs": [{"method": "control"}, {"method": "pointwise"}],
+    "checkpoint": {"every_hours": 18},
+    "output": {"every_hours": 6, "figures": False, "layers": True, "series": {"means": True}},
+}
+RECORDS = ("scores.jsonl", "cycles.jsonl")
+
+
+def write(landda: Landda, *, apart: bool) -> Path:
+    observations = {"kind": "twin", "depth_m": [0.0, 0.1], "error_std": 0.03, "feedback": True}
+    return landda.write(f"{apart}.yaml", observations=observations, parallel={"writer_process": apart}, **CHANGES)
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.glob("*/**/*.nc"))}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Landda:
+    """A campaign in ``here`` that writes its files itself."""
+    landda = Landda(tmp_path_factory.mktemp("writer"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("landda_hpc.campaign.image_recorder.history", lambda: "the same time")
+        for name, apart in (("here", False), ("apart", True)):
+            done = landda.here("run", write(landda, apart=apart), "-o", name)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return landda
+
+
+def test_files_and_records_are_the_same_bytes(here: Landda) -> None:
+    first, second = here.folder / "here", here.folder / "apart"
+    assert here.digest("here") == here.digest("apart")
+    for name in RECORDS:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    files = files_of(first)
+    assert {name.split("/")[0] for name in files} >= {"images", "feedback", "series", "means"}
+    assert files_of(second) == files
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_killed_campaign_is_resumed_with_the_same_bytes(here: Landda, ranks: int) -> None:
+    """The job is killed while the other process writes; what it wrote after the checkpoint is replaced."""
+    out = here.folder / f"killed_{ranks}"
+    job = here.popen(ranks, "run", write(here, apart=True), "-o", out)
+    deadline = time.monotonic() + 120.0
+    while len(list(out.glob("images/control_*.nc"))) < 2:
+        assert time.monotonic() < deadline and job.poll() is None, "no image was written"
+        time.sleep(0.002)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate(timeout=60.0)
+    done = here(ranks, "resume", out, "--wait", 30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert here.digest(out) == here.digest("here")
+    for name in RECORDS:
+        assert (out / name).read_bytes() == (here.folder / "here" / name).read_bytes()
+    names = files_of(here.folder / "here")
+    assert files_of(out).keys() == names.keys()
+    for name in names:
+        assert contents(out / name) == contents(here.folder / "here" / name)
+    assert not list(out.rglob(".*.tmp"))
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """Variables and attributes, without the time of writing."""
+    with netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        values = {name: np.asarray(variable[...]).tobytes() for name, variable in file.variables.items()}
+        return values | {n: np.asarray(file.getncattr(n)).tolist() for n in file.ncattrs() if n != "history"}
+
+
+def test_an_error_of_the_other_process_stops_the_campaign(here: Landda) -> None:
+    """On every rank, as all errors while recording; the last checkpoint stays."""
+    out = here.folder / "failed"
+    job_file = write(here, apart=True)
+    done = here.here("run", job_file, "-o", out, "--set", "time.end=2022-06-02T06:00",
+                     "--set", "time.assimilation_end=2022-06-02T06:00")  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = here.here("extend", out, "--to", "2022-06-03T12:00")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.move(out / "feedback", out / "moved")
+    (out / "feedback").write_text("a file in place of the folder")
+    done = here.here("resume", out, "--accept-gaps")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "feedback: making the folder failed" in done.stderr
