@@ -183,7 +183,7 @@ def member_rain_factor(perturbation: PerturbationConfig, grid: Grid, seed: int) 
 
 
 class EmbeddedModels:
-    """Instances of a model that computes in the campaign's processes; implements ``ModelSystem``.
+    """Instances of a model that computes in the campaign's processes; implements ``ModelSystem``. Made collectively.
 
     Parameters
     ----------
@@ -193,8 +193,13 @@ class EmbeddedModels:
 
     def __init__(self, setup: EmbeddedSetup, world: Communicator, folder: CampaignFolder) -> None:
         self._setup, self._domain, self._world, self._folder = setup, setup.domain, world, folder
+        group = world.split(setup.domain.layout.group_of(world.rank))
+        assert group is not None, "every rank has a group"
+        self._group = group
         self._columns: dict[str, LandModel] = {}
         self._plain_model: Callable[[], LandModel]
+        self._shared: list[StochasticWeather] = []
+        """Weather whose images the ranks of this member group compute together."""
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model if this rank holds it. Local: no communication.
@@ -209,6 +214,7 @@ class EmbeddedModels:
         held = domain.layout.instances_of(self._world.rank)
         instances = setup.bare_instances()
         weather = setup.weather(domain.tiles.take(mine))
+        self._share(weather)
         make = setup.model.model_maker(setup, mine)
         self._plain_model = lambda: make(domain.tiles, weather, 1.0, 1.0)
         perturbations: dict[tuple[ForcingPerturbationConfig, int], ForcingPerturbations] = {}
@@ -219,6 +225,7 @@ class EmbeddedModels:
             if instance.run is None and setup.twin is not None:
                 errors = nature_errors(setup.twin, domain.tiles, domain.grid, setup.seed)
                 own = setup.weather(errors.tiles.take(mine), NATURE_STREAM, setup.twin.weather_correlation)
+                self._share(own)
                 model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
             elif perturbation is None:
                 model = self._plain_model()
@@ -251,6 +258,8 @@ class EmbeddedModels:
     def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Advance every instance; see ``ModelSystem``. Collective."""
         rain: dict[str, FloatArray] = {}
+        for weather in self._shared:
+            weather.prepare(begin, end)
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
                 if instance.state is not None:
@@ -277,15 +286,23 @@ class EmbeddedModels:
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
         """Restart files in CoLM's layout, for every instance. Collective."""
-        group = self._world.split(self._domain.layout.group_of(self._world.rank))
-        assert group is not None, "every rank has a group"
         for instance in instances:
             if instance.state is not None and instance.model is not None:
                 write_restart(
-                    self._folder.restart, group, self._setup.header.campaign, instance.name, time, instance.state,
+                    self._folder.restart, self._group, self._setup.header.campaign, instance.name, time, instance.state,
                     instance.model.tiles,
                 )  # fmt: skip
         self._world.barrier()  # a group may finish its instances before another; the cycle continues together
+
+    def _share(self, weather: WeatherSource) -> None:
+        """Let the ranks of this member group compute images of a weather together. Local."""
+        if isinstance(weather, StochasticWeather):
+            layout, rank = self._domain.layout, self._world.rank
+            group = layout.group_of(rank)
+            members = range(int(layout.group_bounds[group]), int(layout.group_bounds[group + 1]))
+            tile_cells = self._domain.tiles.cell
+            weather.share(self._group, [np.unique(tile_cells[layout.tiles_of(r)]) for r in members])
+            self._shared.append(weather)
 
     def _rain_factor(self, perturbation: PerturbationConfig, mine: slice) -> FloatArray | float:
         if perturbation.log_rain_sigma == 0.0:

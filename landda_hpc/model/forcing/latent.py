@@ -124,6 +124,11 @@ class LatentWeather:
         self._amplitude = {name: _amplitude(field.spectrum) for name, field in fields.items()}
         self._innovations: dict[str, dict[int, ComplexArray]] = {name: {} for name in fields}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the fields."""
+        return tuple(self._fields)
+
     def at(self, step: int) -> dict[str, FloatArray]:
         """Return the fields at a step (see ``step_number``), each dimensionless with shape (n_lat, n_lon).
 

@@ -49,6 +49,7 @@ from landda_hpc.model.forcing.covariation import (
 )
 from landda_hpc.model.forcing.latent import EPOCH, STEP, LatentField, LatentWeather, step_number
 from landda_hpc.model.forcing.rain import cloud_cover, rain_rate
+from landda_hpc.model.forcing.shared_latents import SharedLatents
 from landda_hpc.model.forcing.sun import (
     SOLAR_CONSTANT,
     daily_insolation,
@@ -60,10 +61,13 @@ from landda_hpc.model.protocol import Weather
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum, mixed_spectrum
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.config import ForcingConfig
-    from landda_hpc.constants import FloatArray
+    from landda_hpc.constants import FloatArray, IntArray
     from landda_hpc.grid import Grid
     from landda_hpc.model.forcing.climatology import Climatology
+    from landda_hpc.parallel.communicator import Communicator
     from landda_hpc.state import Tiles
 
 DRIFT: Final = 10.0  # m s-1 at the equator, eastward: 7 m s-1 at 45 degrees
@@ -104,8 +108,8 @@ class StochasticWeather:
 
     Notes
     -----
-    Local: no communication. Latent fields are computed on the whole image, identically on every rank, and all other
-    variables for each cell with tiles of the rank, so the weather of a place does not depend on the partition.
+    Latent fields are computed on the whole image, by every rank, or by one of those that ``share`` them; all other
+    variables for each cell with tiles of the rank. The weather of a place therefore does not depend on the partition.
     """
 
     def __init__(
@@ -138,6 +142,7 @@ class StochasticWeather:
         self._mean_wind = 3.0 + 1.5 * np.abs(sine)
         fields = latent_fields(config)
         self._latents = LatentWeather(grid, fields, seed, stream, correlation)
+        self._shared: SharedLatents | None = None
         self._kept: dict[int, Weather] = {}
         self._properties = cell_properties(grid, self._cells, self._climate, fields["rain"]) if consistent else None
         self._rain: dict[int, FloatArray] = {}
@@ -146,6 +151,26 @@ class StochasticWeather:
     def step(self) -> timedelta:
         """Length of a forcing step."""
         return self._step
+
+    def share(self, group: Communicator, cells: Sequence[IntArray]) -> None:
+        """Share the computation of latent images with other ranks. Local.
+
+        Parameters
+        ----------
+        group : ranks with this weather.
+        cells : flat indices of the cells with tiles of every rank of the group, ascending, in rank order.
+        """
+        self._shared = SharedLatents(self._latents, group, cells) if group.size > 1 else None
+
+    def prepare(self, start: datetime, end: datetime) -> None:
+        """Compute the latent images of a period in advance, if they are shared. Collective over that group.
+
+        Without this call a rank computes the images itself, with the same bits.
+        """
+        if self._shared is not None:
+            margin = 0 if self._properties is None else FRONT_STEPS
+            first, last = (start - EPOCH) // STEP - margin, -((EPOCH - end) // STEP) + margin
+            self._shared.prepare(range(first, last))
 
     def during(self, start: datetime) -> Weather:
         """Weather of the forcing step that begins at ``start`` (UTC); arrays of shape (n_tile,), read-only.
@@ -176,20 +201,25 @@ class StochasticWeather:
             return Weather(**{name: _read_only(np.empty(0)) for name in _NAMES})
         start = EPOCH + step * STEP
         if self._properties is None:
-            latent = {name: image.ravel()[self._cells] for name, image in self._latents.at(step).items()}
+            latent = {name: self._latent(name, step) for name in self._latents.names}
             by_cell = self._of_cells(start, latent["rain"], latent["temperature"], latent["wind"])
         else:
-            temperature, wind = (self._latents.one(name, step).ravel()[self._cells] for name in ("temperature", "wind"))
+            temperature, wind = (self._latent(name, step) for name in ("temperature", "wind"))
             by_cell = weather_of_cells(
                 start, self._climate, self._properties, self._rain_latents(step), temperature, wind
             )
         return Weather(**{name: _read_only(by_cell[name][self._cell_of_tile]) for name in _NAMES})
 
+    def _latent(self, name: str, step: int) -> FloatArray:
+        """A latent field in the rank's cells."""
+        shared = None if self._shared is None else self._shared.one(name, step)
+        return self._latents.one(name, step).ravel()[self._cells] if shared is None else shared
+
     def _rain_latents(self, step: int) -> RainLatents:
         """Rain latent of the rank's cells around a step; images that later steps need are cached."""
         for n in (step - FRONT_STEPS, step, step + FRONT_STEPS):
             if n not in self._rain:
-                self._rain[n] = self._latents.one("rain", n).ravel()[self._cells]
+                self._rain[n] = self._latent("rain", n)
         self._rain = {n: values for n, values in self._rain.items() if abs(n - step) <= FRONT_STEPS}
         return RainLatents(*(self._rain[step + k * FRONT_STEPS] for k in (-1, 0, 1)))
 

@@ -91,9 +91,7 @@ def test_a_killed_process_is_an_error(tmp_path: Path, writer: WriterProcess) -> 
     writer.add(copies(tmp_path, 1, 1))
     writer.complete()
     os.kill(process_of(writer), signal.SIGKILL)
-    with pytest.raises(
-        StorageError, match=r"that writes files was ended by SIGKILL .* resume the campaign"
-    ):
+    with pytest.raises(StorageError, match=r"that writes files was ended by SIGKILL .* resume the campaign"):
         for cycle in range(2, 9):
             writer.add(copies(tmp_path, cycle, 1))
             writer.complete()
