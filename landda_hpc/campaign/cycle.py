@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.instances.instance import by_run
+from landda_hpc.model.protocol import ForecastReport
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -107,14 +108,26 @@ class Campaign:
         self._conclude("finished")
         return Outcome(True, self.cycle, time.valid_time(self.cycle))
 
+    def _forecast(self, number: int, begin: datetime, end: datetime) -> Mapping[str, ForecastReport | None]:
+        """Advance all instances and record the series within the cycle; budgets since the last record. Collective."""
+        series = self.parts.series
+        for time in [] if series is None else series.times_within(begin, end):
+            with self._clock("forecast"):
+                reports = self.parts.models.forecast(self._instances, begin, time)
+            with self._clock("diagnostics"):
+                assert series is not None
+                series.record(number, time, self._instances, reports)
+            begin = time
+        with self._clock("forecast"):
+            return self.parts.models.forecast(self._instances, begin, end)
+
     def _one_cycle(self, number: int) -> str:
         """All steps of one cycle; returns a line for the log on rank 0. Collective."""
         parts, clock = self.parts, self._clock
         begin, end = self._schedule.time.valid_time(number - 1), self._schedule.time.valid_time(number)
         analyses: dict[str, Analysis] = {}
         accounts: dict[str, FloatArray] = {}
-        with clock("forecast"):
-            rain = parts.models.forecast(self._instances, begin, end)
+        reports = self._forecast(number, begin, end)
         with clock("distribute"):
             drift_accounts = self._add_drift(end)
         self._show_backgrounds(end)
@@ -142,7 +155,7 @@ class Campaign:
                     analyses[name], accounts[name] = found.analysis, ledger
         with clock("diagnostics"):
             if parts.series is not None:
-                parts.series.record(number, end, self._instances, rain)
+                parts.series.record(number, end, self._instances, reports)
             parts.exchange.score_members(images)
             return self._record(number, images, analyses, accounts, drift_accounts)
 

@@ -21,6 +21,7 @@ from landda_hpc.instances.domain import Domain, make_domain, make_grid
 from landda_hpc.instances.instance import bare_instances
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.storage.record_retention import not_kept
+from landda_hpc.storage.series_files import FLUXES
 from landda_hpc.variables import STATE
 
 LARGEST_COUNTED: Final = 200_000
@@ -143,7 +144,8 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         image = len(config.runs) * len(config.output.fields) * pixels * 4
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
         n_depths = len(config.verification.depths_m)
-        series = _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * n_images)
+        n_times = round(clock.n_cycles * clock.cycle_hours / _series_hours(clock, config.output.series))
+        series = _series_bytes(config.output.series, n_depths, sizes.n_land, n_times * n_images)
         parts |= {"series": kept_series * series} | ({"means": means * series} if means else {})
         return Needs(memory, sum(parts.values()), parts, checkpoint, None, writer)
     # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
@@ -247,7 +249,12 @@ def _kept_series(clock: TimeConfig, series: SeriesConfig | None) -> tuple[float,
         return 0.0, 0.0
     days = {clock.start + timedelta(days=n) for n in range((clock.end - clock.start).days + 1)}
     dropped = not_kept(days, series.keep, timedelta(days=1)) if series.keep is not None else ()
-    return 1.0 - len(dropped) / len(days), clock.cycle_hours / 24.0 if series.means else 0.0
+    return 1.0 - len(dropped) / len(days), _series_hours(clock, series) / 24.0 if series.means else 0.0
+
+
+def _series_hours(clock: TimeConfig, series: SeriesConfig | None) -> int:
+    """Hours between two records of the series."""
+    return clock.cycle_hours if series is None or series.every_hours is None else series.every_hours
 
 
 def _figure_bytes(runs: Sequence[Run], with_analysis: int, without: int) -> float:
@@ -265,4 +272,5 @@ def _series_bytes(series: SeriesConfig | None, n_depths: int, n_land: int, n_tim
     """Size of the series of so many scored depths, land cells, and times of all instances."""
     if series is None:
         return 0.0
-    return _SERIES_SHARE * 4.0 * (layers_down_to(series.to_depth_m) + n_depths + 2) * n_land * n_times
+    n_fields = layers_down_to(series.to_depth_m) + n_depths + 2 + series.fluxes * len(FLUXES)
+    return _SERIES_SHARE * 4.0 * n_fields * n_land * n_times

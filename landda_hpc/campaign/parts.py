@@ -19,6 +19,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
+from landda_hpc.model.protocol import ForecastReport
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -144,8 +145,14 @@ class CycleFiles(Protocol):
 class WaterSeries(Protocol):
     """Records soil water over time."""
 
-    def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
-        """Record every instance at the end of a cycle. Collective."""
+    def times_within(self, begin: datetime, end: datetime) -> list[datetime]:
+        """Times to be recorded between begin and end of a cycle, without both. Local."""
+        ...
+
+    def record(
+        self, cycle: int, time: datetime, instances: list[Instance], reports: Mapping[str, ForecastReport | None]
+    ) -> None:
+        """Record every instance within or at the end of a cycle. Collective."""
         ...
 
     def flush(self) -> None:

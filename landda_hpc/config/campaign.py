@@ -119,6 +119,7 @@ class CampaignConfig(Section):
                 )
         if strange := sorted(time for time in set(self.output.times) if not self.time.ends_cycle(time)):
             problems.append(f"output.times: {_some(strange)} is not the end of a cycle of the campaign")
+        problems += self._series_problems()
         series = self.output.series
         if series is not None and series.means and self.time.start.hour % self.time.cycle_hours:
             problems.append(
@@ -268,6 +269,24 @@ class CampaignConfig(Section):
                 f"stations.entry: '{name}' is also the referee, which is not assimilated; give one of them other "
                 "stations"
             )
+        return problems
+
+    def _series_problems(self) -> list[str]:
+        series, problems = self.output.series, list[str]()
+        if series is None:
+            return problems
+        hours, cycle = series.every_hours, self.time.cycle_hours
+        if hours is not None and cycle % hours:
+            problems.append(f"output.series.every_hours = {hours} does not divide the {cycle}-hour cycle")
+        elif hours is not None and self.model.runs_here and 3600 * hours % getattr(self.model, "timestep_s", 1):
+            problems.append(f"output.series.every_hours = {hours} is not a multiple of model.timestep_s")
+        if not self.model.runs_here:
+            asked = ["fluxes"] * series.fluxes + ["every_hours"] * (hours is not None and hours < cycle)
+            problems += [
+                f"output.series.{key}: model.kind = {self.model.kind} returns its state at the end of a cycle only. "
+                "Remove the key; CoLM's own history has states and fluxes within a cycle (DEF_HIST_FREQ, keep_history)"
+                for key in asked
+            ]
         return problems
 
     def _verification_problems(self) -> list[str]:

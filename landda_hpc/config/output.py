@@ -82,8 +82,18 @@ class CheckpointConfig(Section):
 
 
 class SeriesConfig(Section):
-    """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
+    """Recording of soil water over time: ``series/<run>_<day>.nc``, every cell with updatable soil."""
 
+    every_hours: Count | None = Field(
+        None,
+        description="simulated hours between records, a divisor of the cycle; default every cycle. Records within a "
+        "cycle are of the forecast, those at its end are after the analysis",
+    )
+    fluxes: bool = Field(
+        False,
+        description="also record evapotranspiration, surface runoff, drainage, and with physics land_surface sensible "
+        "and latent heat: means since the previous record",
+    )
     to_depth_m: float = Field(1.0, ge=0.001, le=3.433, description="depth down to which soil layers are recorded, m")
     means: bool = Field(
         False,

@@ -139,11 +139,11 @@ def rain_files(catalogue: Catalogue, name: str, start: datetime, end: datetime) 
 
 def _rain_of_product(series: CampaignSeries, catalogue: Catalogue, domain: Domain, name: str) -> DailyRain:
     entry = catalogue.entries[name]
-    paths = rain_files(catalogue, name, series.times[0] - series.cycle, series.times[-1])
+    paths = rain_files(catalogue, name, series.times[0] - series.step, series.times[-1])
     days: dict[date, FloatArray] = {}
     regridder: Regridder | None = None
     for field in read_precipitation(entry.product, paths, Region.of(domain.grid)):
-        if not series.times[0] - series.cycle < field.end <= series.times[-1]:
+        if not series.times[0] - series.step < field.end <= series.times[-1]:
             continue
         if regridder is None or not regridder.source.same_points(field.grid):
             regridder = Regridder(field.grid, domain.grid, "conservative")
@@ -155,7 +155,7 @@ def _rain_of_product(series: CampaignSeries, catalogue: Catalogue, domain: Domai
     amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
     if not np.isfinite(amounts).any():
         raise DataError(
-            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - series.cycle} "
+            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - series.step} "
             f"to {series.times[-1]}; {len(paths)} files were read. Check its pattern and dates."
         )
     return DailyRain(label, tuple(ordered), amounts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -204,7 +205,7 @@ def _report_stations(
     intervals = interval_note(
         stations.anomaly_rule(setup.asked.anomaly).describe(),
         {window.window: window.block_steps for window in windows},
-        float(series.time.cycle_hours),
+        series.step / timedelta(hours=1),
     )
     left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(of_set.left_out.items())) or "none"
     page.stations = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ class CampaignSeries:
     Attributes
     ----------
     instances : names of the instances with series; the nature run first, if there is one.
-    times : regular times in steps of a cycle, from the first recorded time to the last; gaps are NaN.
+    step : time between two records, a cycle or less.
+    times : regular times in this step, from the first recorded time to the last; gaps are NaN.
     time, scored_since : as given.
     n_layers : number of recorded soil layers, from the top.
     scored_depths_m : layers whose standard deviation among tiles was recorded, m.
@@ -64,7 +66,7 @@ class CampaignSeries:
         self.n_layers = next(iter(first.slices.values())).soil_moisture.shape[0]
         self.scored_depths_m = first.frame.depths_m
         self.instances = tuple(self._files)
-        self.times = self._axis()
+        self.step, self.times = self._axis()
         control = next((run.name for run in runs if not run.assimilates), self.runs[0])
         self.baseline = control if len(self.runs) > 1 and control in self.runs else None
 
@@ -72,11 +74,6 @@ class CampaignSeries:
     def runs(self) -> tuple[str, ...]:
         """Instances without the nature run."""
         return tuple(name for name in self._files if name != NATURE)
-
-    @property
-    def cycle(self) -> timedelta:
-        """Time between two states."""
-        return self.time.cycle
 
     @property
     def to_depth_m(self) -> float:
@@ -117,13 +114,14 @@ class CampaignSeries:
         """Return weights of the recorded layers in the mean over a depth; ConfigError if they are not deep enough."""
         return depth_weights(*depth_m, SOIL_ZI[: self.n_layers + 1])
 
-    def _axis(self) -> tuple[datetime, ...]:
-        found: list[datetime] = []
+    def _axis(self) -> tuple[timedelta, tuple[datetime, ...]]:
+        found: set[datetime] = set()
         for days in self._files.values():
             ends = sorted(days)
-            found += [*read_day(days[ends[0]]).slices, *read_day(days[ends[-1]]).slices]
-        first, last, step = min(found), max(found), self.cycle
-        return tuple(first + i * step for i in range((last - first) // step + 1))
+            found |= {*read_day(days[ends[0]]).slices, *read_day(days[ends[-1]]).slices}
+        first, last = min(found), max(found)
+        step = min([self.time.cycle, *(b - a for a, b in pairwise(sorted(found)))])
+        return step, tuple(first + i * step for i in range((last - first) // step + 1))
 
 
 def unfrozen(values: SeriesSlice) -> FloatArray:

@@ -102,7 +102,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
                 gaps.add(f"scores against the {TRUTH}, {depth_name(depth)}", why, is_fault=False)
     for settings in setup.asked.references:
         name = settings.name or settings.entry
-        images = _ProductImages(series, setup, settings)
+        images = ProductImages(series, setup, settings)
         nothing: dict[DepthRange, FloatArray] = {}
         for depth, values in gaps.attempt(f"reference '{name}'", images.read, nothing).items():
             yield from judged(name, depth, partial(judge, name, depth, values, images.day_begin))
@@ -143,7 +143,7 @@ class _Judge:
             since_begin = [time - day_begin for time in series.times]
             times = days_of(since_begin)
             # The campaign's first and last day may have only one time, which is not a daily mean.
-            half = -(-24 // series.time.cycle_hours) / 2.0
+            half = -(-timedelta(days=1) // series.step) / 2.0
             runs = {run: daily_means(field, since_begin, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
@@ -171,7 +171,7 @@ class _Judge:
         return ReferenceVerification(compared, windows, self._scored, patterns, cells, rows, n_missing)
 
 
-class _ProductImages:
+class ProductImages:
     """Images of a product at the campaign's times, regridded to the scored cells."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup, settings: ReferenceConfig) -> None:

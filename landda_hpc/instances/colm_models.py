@@ -33,6 +33,7 @@ from landda_hpc.model.colm.model import ColmModel, pack, packed_width, unpack
 from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, WeatherChange, perturb_forcing, written_period
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from landda_hpc.model.forcing.perturbed import ForcingPerturbations
+from landda_hpc.model.protocol import ForecastReport
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -116,7 +117,7 @@ class ColmModels:
                 if stored is None or not stored.has(instance.name):
                     self._perturb_state(instance)
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, ForecastReport | None]:
         """Run the model from the analysed states; see ``ModelSystem``. Collective."""
         began = clock.monotonic()
         windows = {i.name: Window(self._runs[i.name], begin, end) for i in instances if i.model is not None}
@@ -145,7 +146,7 @@ class ColmModels:
         if self._world.rank == 0:
             whole, inside = clock.monotonic() - began, ended - launched
             logger.debug("%d runs from %s: %.2f s, of it %.2f s in the model", len(windows), begin, whole, inside)
-        return {i.name: np.full(len(i.model.tiles), np.nan) for i in instances if i.model is not None}
+        return {i.name: None for i in instances if i.model is not None}
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
         """Hashes of the restarts on which the states are based, by run and file. Collective."""

@@ -27,7 +27,7 @@ from landda_hpc.model.forcing.latent import BASE_STREAM
 from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather
 from landda_hpc.model.forcing.perturbed import ForcingPerturbations, PerturbedWeather
 from landda_hpc.model.forcing.stochastic import StochasticWeather
-from landda_hpc.model.protocol import LandModel, WeatherSource
+from landda_hpc.model.protocol import ForecastReport, LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -255,17 +255,16 @@ class EmbeddedModels:
         spinup = CampaignSpinUp(self._setup, self._world, self._folder.path, self._columns, self._plain_model)
         spinup.run(instances, stop)
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, ForecastReport | None]:
         """Advance every instance; see ``ModelSystem``. Collective."""
-        rain: dict[str, FloatArray] = {}
+        reports: dict[str, ForecastReport | None] = {}
         for weather in self._shared:
             weather.prepare(begin, end)
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
                 if instance.state is not None:
-                    report = self._columns[instance.name].forecast(instance.state, begin, end)
-                    rain[instance.name] = report.precipitation
-        return rain
+                    reports[instance.name] = self._columns[instance.name].forecast(instance.state, begin, end)
+        return reports
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002 - of the protocol
         """No files; the checkpoint is complete. Local."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from landda_hpc.constants import FloatArray
 from landda_hpc.instances.instance import Instance
+from landda_hpc.model.protocol import ForecastReport
 from landda_hpc.parallel.signals import StopRequest
 
 
@@ -28,13 +28,12 @@ class ModelSystem(Protocol):
         """
         ...
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, ForecastReport | None]:
         """Advance the state of every instance from begin to end (UTC). Collective.
 
         Returns
         -------
-        Rain and snow that fell, kg m-2, (n_tiles,), by instance that this rank holds; NaN where the model keeps its
-        weather to itself.
+        Water and energy budget by instance that this rank holds; None where the model keeps them to itself.
 
         Raises
         ------

@@ -166,6 +166,9 @@ class LandModel(SoilModel, Protocol):
     def forecast(self, state: TileState, start: datetime, end: datetime) -> ForecastReport:
         """Advance the state in place from start to end (UTC, naive). Local: no communication.
 
+        Series recorded within a cycle (``output.series.every_hours``) divide it into several forecasts; the state must
+        not depend on that.
+
         Raises
         ------
         ModelError : the state or the weather is outside the physical range, or the budget does not close.

@@ -160,7 +160,7 @@ def _mean(records: Iterable[SeriesSlice]) -> SeriesSlice:
     total: dict[str, FloatArray] = {}
     n = 0
     for n, record in enumerate(records, start=1):
-        for name, values in vars(record).items():
+        for name, values in record.fields().items():
             total[name] = total[name] + values if n > 1 else values.astype(np.float64)
     means = {name: values if name == "precipitation" else values / n for name, values in total.items()}
     return SeriesSlice(**{name: values.astype(np.float32) for name, values in means.items()})

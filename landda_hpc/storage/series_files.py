@@ -74,12 +74,45 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
     ),
 }
 
+_FLUX_FIELDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "evapotranspiration": ("water_evapotranspiration_flux", "evapotranspiration", "kg m-2 s-1"),
+    "surface_runoff": ("surface_runoff_flux", "runoff at the surface", "kg m-2 s-1"),
+    "drainage": ("subsurface_runoff_flux", "outflow at the lower end of the column", "kg m-2 s-1"),
+    "sensible_heat": ("surface_upward_sensible_heat_flux", "sensible heat released to the atmosphere", "W m-2"),
+    "latent_heat": ("surface_upward_latent_heat_flux", "latent heat released to the atmosphere", "W m-2"),
+}
+"""Standard name, long name and units of the fluxes, means over the time since the previous record."""
+
+FLUXES: Final = tuple(_FLUX_FIELDS)
+"""Names of the fluxes of a record."""
+
+_ALL_FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
+    **_FIELDS,
+    **{
+        name: (
+            ("time", "cell"),
+            {
+                "standard_name": standard,
+                "long_name": f"{words}, mean over the updatable tiles of the cell and the time since the previous "
+                "record",
+                "units": units,
+                "cell_methods": "time: mean area: mean",
+            },
+        )
+        for name, (standard, words, units) in _FLUX_FIELDS.items()
+    },
+}
+
 
 _OF_MEANS: Final[Mapping[str, tuple[str, str]]] = {
     "soil_moisture": ("mean over the period of the volumetric soil water", "time: mean layer: mean area: mean"),
     "sub_grid_std": ("mean over the period of the standard deviation among the updatable tiles", "time: mean"),
     "precipitation": ("precipitation received by the model in the period", "time: sum area: mean"),
     "frozen": ("mean over the period of the fraction of updatable tiles with ice", "time: mean"),
+    **{
+        name: (f"mean over the period of the {words}", "time: mean area: mean")
+        for name, (_, words, _) in _FLUX_FIELDS.items()
+    },
 }
 """Long name and cell methods of the fields of means over a period."""
 
@@ -96,12 +129,24 @@ class SeriesSlice:
     sub_grid_std : m3 m-3, (n_depths, n_cells), for each scored depth.
     precipitation : kg m-2 since the previous time, (n_cells,).
     frozen : fraction of updatable tiles with ice in the observed depth, (n_cells,).
+    evapotranspiration, surface_runoff, drainage : means since the previous time, kg m-2 s-1, (n_cells,); None if not
+        recorded.
+    sensible_heat, latent_heat : likewise, upward, W m-2; None also without an energy balance.
     """
 
     soil_moisture: Float32Array
     sub_grid_std: Float32Array
     precipitation: Float32Array
     frozen: Float32Array
+    evapotranspiration: Float32Array | None = None
+    surface_runoff: Float32Array | None = None
+    drainage: Float32Array | None = None
+    sensible_heat: Float32Array | None = None
+    latent_heat: Float32Array | None = None
+
+    def fields(self) -> dict[str, Float32Array]:
+        """Recorded fields by name, in the order of a file."""
+        return {name: values for name in _ALL_FIELDS if (values := getattr(self, name)) is not None}
 
 
 class StoredSlices(Mapping[datetime, SeriesSlice]):
@@ -140,6 +185,7 @@ class SeriesFrame:
     cell : flat index of the land cells, ascending, (n_cells,).
     lat, lon : coordinates of their centres, degrees.
     depths_m : depths of ``sub_grid_std``.
+    step : time to the previous record, over which fluxes are means; None without fluxes.
     """
 
     shape: tuple[int, int]
@@ -147,6 +193,7 @@ class SeriesFrame:
     lat: FloatArray
     lon: FloatArray
     depths_m: tuple[tuple[float, float], ...]
+    step: timedelta | None = None
 
     @classmethod
     def of(cls, grid: Grid, cell: IntArray, depths_m: tuple[tuple[float, float], ...]) -> SeriesFrame:
@@ -246,11 +293,11 @@ class SeriesWriter:
         if (not kept or next(iter(kept)).date() != time.date()) and path.is_file():
             kept = dict(read_day(path).slices)  # written by an earlier process, before a resume
         kept = {t: v for t, v in kept.items() if t < time and t.date() == time.date()} | {time: values}
-        shapes = {(v.soil_moisture.shape, v.sub_grid_std.shape) for v in kept.values()}
+        shapes = {(v.soil_moisture.shape, v.sub_grid_std.shape, *list(v.fields())[4:]) for v in kept.values()}
         if len(shapes) > 1:
             raise StorageError(
-                f"{path} was begun with layers or cells other than the present ones ({sorted(shapes)}). Resume with "
-                "the output.series that the campaign began with."
+                f"{path} was begun with layers or cells other than the present ones, or other fluxes "
+                f"({sorted(shapes)}). Resume with the output.series that the campaign began with."
             )
         self._day[run], self._unwritten[run] = kept, path
         return self._write(run) if (time + self._step).date() > time.date() else None
@@ -271,7 +318,7 @@ def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
     parts: list[bytes] = []
     for time in sorted(slices):
         values = slices[time]
-        parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
+        parts += [time.isoformat().encode(), *(hash_array(array) for array in values.fields().values())]
     return hash_bytes(*parts).hex()
 
 
@@ -316,7 +363,7 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
     frame = day.frame
     hours = _hours(day.slices)
     first = day.slices[min(day.slices)]
-    n_bytes = hours.size * sum(getattr(first, name).nbytes for name in _FIELDS) + 24 * frame.cell.size + _ROOM
+    n_bytes = hours.size * sum(array.nbytes for array in first.fields().values()) + 24 * frame.cell.size + _ROOM
     stated = {**day.attributes, "run": run, **SERIES.attributes()}
     with new_netcdf(path, n_bytes, stated, make_folder=period is not None) as file:
         sizes = {
@@ -330,7 +377,11 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
         }
         file.dimensions(sizes)
         if period is None:
-            _write(file, "time", ("time",), hours, _TIME)
+            bounds = {} if frame.step is None else {"bounds": "time_bnds"}
+            _write(file, "time", ("time",), hours, {**_TIME, **bounds})
+            if frame.step is not None:
+                begins = hours - frame.step / timedelta(hours=1)
+                _write(file, "time_bnds", ("time", "bnds"), np.stack((begins, hours), axis=1), {})
         else:
             _write(file, "time", ("time",), hours, {**_TIME, "long_name": "end of the period", "bounds": "time_bnds"})
             begins = _hours(_begin_of(time, period) for time in day.slices)
@@ -342,7 +393,8 @@ def write_day(path: Path, run: str, day: SeriesDay, period: Period | None = None
         _write(file, "layer_bnds", ("layer", "bnds"), np.stack((interfaces[:-1], interfaces[1:]), axis=1), _DEPTH)
         _write(file, "depth_bnds", ("depth", "bnds"), np.array(frame.depths_m, np.float64).reshape(-1, 2), _DEPTH)
         fields = {}
-        for name, (dims, attributes) in _FIELDS.items():
+        for name in first.fields():
+            dims, attributes = _ALL_FIELDS[name]
             texts = {**attributes, "coordinates": "cell_lat cell_lon"}
             if period is not None:
                 texts["long_name"], texts["cell_methods"] = _OF_MEANS[name]
@@ -362,7 +414,7 @@ def read_day(path: Path) -> SeriesDay:
     """
     with _opened(path) as file:
         day = _describe(file)
-        arrays = {name: np.asarray(file[name][:], np.float32) for name in _FIELDS}
+        arrays = {name: np.asarray(file[name][:], np.float32) for name in _ALL_FIELDS if name in file.variables}
     slices = {
         time: SeriesSlice(**{name: array[i] for name, array in arrays.items()}) for i, time in enumerate(day.slices)
     }
@@ -400,6 +452,7 @@ def _describe(file: netCDF4.Dataset) -> SeriesDay:
         lat=np.asarray(file["cell_lat"][:], np.float64),
         lon=np.asarray(file["cell_lon"][:], np.float64),
         depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
+        step=timedelta(hours=float(np.diff(file["time_bnds"][0])[0])) if "time_bnds" in file.variables else None,
     )
     apart = ("Conventions", "run", *ATTRIBUTES)
     own = [name for name in file.ncattrs() if name not in apart and not is_discovery(name)]
@@ -409,7 +462,9 @@ def _describe(file: netCDF4.Dataset) -> SeriesDay:
 
 
 def _read_slice(file: netCDF4.Dataset, number: int) -> SeriesSlice:
-    return SeriesSlice(**{name: np.asarray(file[name][number], np.float32) for name in _FIELDS})
+    return SeriesSlice(
+        **{name: np.asarray(file[name][number], np.float32) for name in _ALL_FIELDS if name in file.variables}
+    )
 
 
 _TIME: Final = {

@@ -11,6 +11,7 @@ from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.bai2026_explanations import explanations
 from landda_hpc.studies.reproduction.bai2026_modes import write_modes
 from landda_hpc.studies.reproduction.bai2026_stations import write_station_table, write_stations
+from landda_hpc.studies.reproduction.between_analyses import interval_words
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words, write_head, write_sections, write_table
 from landda_hpc.studies.reproduction.experiment import BAI2026
@@ -44,7 +45,7 @@ def write_page(m: CampaignData, output: Path) -> WrittenPage:
     paper += "1 m after about 10, 5, 10 days and later)."
     sections = partial(write_sections, page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent)
     page.attempt("profiles over time and depth", ("Fig. 7",), sections)
-    page.attempt("scores over time", ("Fig. 8",), partial(_series, page, m))
+    page.attempt("scores over time", ("Fig. 8",), partial(_series, page, m, independent))
     stations = ("Fig. 9", "Fig. 10", "Fig. 11", "Fig. 12")
     page.attempt("stations", stations, partial(write_stations, page, independent))
     page.section("Reasons for differences from the paper")
@@ -138,7 +139,7 @@ def _why_no_layer(m: CampaignData, layer: str) -> str:
     return "not shown, because the campaign stored no such images"
 
 
-def _series(page: Page, m: CampaignData) -> None:
+def _series(page: Page, m: CampaignData, independent: Independent) -> None:
     """Fig. 8, once per reference."""
     if not m.references:
         page.lacks(
@@ -156,11 +157,12 @@ def _series(page: Page, m: CampaignData) -> None:
                 lines.append(Line(run, layer, words, colour, "-" if assimilates else "--", printed))
         name = f"fig08_series_{number + 1}"
         title = f"SCC and ubRMSE against the {reference}"
-        draw_lines(m.records, page.figure_file(name), lines, reference=reference, scores=("scc", "ubrmse"), title=title)
+        scores = independent.scores
+        draw_lines(scores, page.figure_file(name), lines, reference=reference, scores=("scc", "ubrmse"), title=title)
         dotted = "; dotted: means printed in the paper, against GLDAS" if any(x.published for x in lines) else ""
         page.figure(
             "Fig. 8",
             name,
-            f"SCC (a) and ubRMSE (b) against the {reference}, every {m.config.time.cycle_hours} h (the paper: 3 h). "
+            f"SCC (a) and ubRMSE (b) against the {reference}, {interval_words(scores, reference)} (the paper: 3 h). "
             f"Solid: {m.compared.assimilation}, dashed: {m.compared.control}{dotted}.",
         )

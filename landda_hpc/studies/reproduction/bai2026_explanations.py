@@ -60,9 +60,9 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
         forcing_words(is_twin=m.is_twin),
         "**Needleleaf, '155 d to 1 m'** in a window of 60 days is a misprint and not a target.",
         (
-            f"**Scores** are computed every {m.config.time.cycle_hours} h, in the paper every 3 h. Cells are scored "
-            f"here if more than {m.config.verification.min_soil_fraction:g} of their area is updatable soil that is "
-            "not frozen; the paper does not give its rule."
+            f"**Scores** of the table are computed every {m.config.time.cycle_hours} h, in the paper every 3 h. "
+            f"Cells are scored here if more than {m.config.verification.min_soil_fraction:g} of their area is "
+            "updatable soil that is not frozen; the paper does not give its rule."
         ),
     ]
     if independent.pictures("scores at stations"):

@@ -62,6 +62,7 @@ class Experiment:
     twin_stations : stations of a twin if the paper has stations; None otherwise.
     days : days of the anomalies at stations.
     regions : regions of the maps and of means over stations.
+    series_hours : interval of the paper's series of soil moisture, h.
     """
 
     name: PaperName
@@ -75,6 +76,7 @@ class Experiment:
     twin_stations: TwinStationsConfig | None = None
     days: tuple[date, ...] = ()
     regions: tuple[RegionConfig, ...] = ()
+    series_hours: int = 1
 
     @property
     def benchmarks(self) -> Path:
@@ -112,9 +114,17 @@ class Experiment:
             "layers": True,
             "profiles": config.output.profiles or tuple((place.lat, place.lon) for place in self.places),
             "series": config.output.series
-            or SeriesConfig(to_depth_m=max(bottom for _, bottom in config.verification.depths_m)),
+            or self._series(config.verification.depths_m, config.time, is_embedded=config.model.runs_here),
         }
         return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
+
+    def _series(self, depths_m: Sequence[tuple[float, float]], time: TimeConfig, *, is_embedded: bool) -> SeriesConfig:
+        """Series of the scored layers; at the paper's interval if the model can be recorded within a cycle."""
+        can = is_embedded and time.cycle_hours % self.series_hours == 0
+        return SeriesConfig(
+            to_depth_m=max(bottom for _, bottom in depths_m),
+            every_hours=self.series_hours if can else None,
+        )
 
     def verified(self, config: CampaignConfig) -> CampaignConfig:
         """Add the paper's scores, regions and days, and in a twin stations, to a configuration without its own."""
@@ -159,6 +169,7 @@ BAI2026: Final = Experiment(
     twin_stations=TwinStationsConfig(per_region=148),
     days=(date(2022, 6, 18),),
     regions=BAI2026_REGIONS,
+    series_hours=3,
 )
 
 SHEN2024: Final = Experiment(

@@ -22,11 +22,13 @@ from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.storage.series_files import list_series, series_folder
+from landda_hpc.studies.reproduction.between_analyses import scores_between
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.grid_scores import ALL_CELLS
 from landda_hpc.verification.tables.benchmarks import Benchmark
+from landda_hpc.verification.tables.score_records import ScoreRecord
 
 Bars = Sequence[tuple[datetime, float]]
 
@@ -91,6 +93,14 @@ class Independent:
             read = partial(recorded_rain, self.series, self._m.compared.control)
         found: DailyRain | None = self._gaps.attempt("rain", read, None)
         return found
+
+    @cached_property
+    def scores(self) -> list[ScoreRecord]:
+        """Scores of the campaign, and those at recorded times within cycles."""
+        if self.series is None:
+            return self._m.records
+        between = partial(scores_between, self._m, self.series)
+        return [*self._m.records, *self._gaps.attempt("scores between analyses", between, list[ScoreRecord]())]
 
     def rain_at(self, places: Sequence[tuple[float, float]]) -> list[Bars]:
         """Return rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""

@@ -112,7 +112,7 @@ def ready_config(paper: PaperName, root: Path, data: DataFolder, case: Mapping[s
         "entry": "assimilated",
         "depth_m": [0.0, 0.1] if paper == "bai2026" else [0.0, 0.07],
     }
-    sections |= _runs_and_output(paper)
+    sections |= _runs_and_output(paper, is_embedded=case is None)
     sections["verification"] = verification
     ready.notes = data.remarks
     parse_config(sections)
@@ -130,17 +130,19 @@ def _embedded_model(paper: PaperName, spinup_days: int) -> dict[str, Any]:
     return {"grid": {"n_lat": 32, "n_lon": 31, **edges}, "model": {"spinup_days": spinup_days}}
 
 
-def _runs_and_output(paper: PaperName) -> dict[str, Any]:
+def _runs_and_output(paper: PaperName, *, is_embedded: bool) -> dict[str, Any]:
     if paper == "bai2026":
         errors = {"background_std": 0.15, "observation_std": 0.10}
         of_paper: list[dict[str, Any]] = [
             {"method": "pointwise"},
             {"method": "enkf_like", "members": 50, **errors, "estimator": "sampled"},
         ]
-        series, output = {"to_depth_m": 1.0}, {"every_hours": 720}
+        series, hours, output = {"to_depth_m": 1.0}, 3, {"every_hours": 720}
     else:
         of_paper = [{"method": name, "layers": "upper_three"} for name in ("var3d_point", "var3d_image", "var3d_both")]
-        series, output = {"to_depth_m": 0.28}, {"every_hours": 72}
+        series, hours, output = {"to_depth_m": 0.28}, 1, {"every_hours": 72}
+    if is_embedded:  # CoLM returns its state at the end of a cycle only
+        series["every_hours"] = hours
     return {
         "runs": [{"method": "control"}, *of_paper, {"method": "learned"}],
         "checkpoint": {"every_hours": 120, "keep_last": 2},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from landda_hpc.regridding.depth import depth_weights
+from landda_hpc.studies.reproduction.between_analyses import interval_words, recorded_place
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
@@ -124,11 +126,13 @@ def write_series(
     number: str,
     kind: Literal["scc", "rmse"],
     name: str,
-    independent: Independent | None,
+    independent: Independent,
+    *,
+    with_rain: bool = True,
 ) -> None:
     """Fig. 13 (with the domain's rain) or Fig. 16: a score over time, once per reference."""
-    bars = [] if independent is None else independent.rain_of_domain()
-    label = f"{independent.rain.label}, mean" if independent is not None and independent.rain is not None else ""
+    bars = independent.rain_of_domain() if with_rain else []
+    label = f"{independent.rain.label}, mean" if with_rain and independent.rain is not None else ""
     colours = [("#D62728", "#1F77B4"), ("#000000", "#8C8C8C")]
     if not m.references:
         page.lacks(number, f"{kind.upper()} over time", "the campaign has no scores")
@@ -147,7 +151,7 @@ def write_series(
         file = f"{name}_{i + 1}"
         title = f"{kind.upper()} against the {reference}"
         draw_lines(
-            m.records,
+            independent.scores,
             page.figure_file(file),
             lines,
             reference=reference,
@@ -156,7 +160,9 @@ def write_series(
             since=m.since,
             rain=(label, bars),
         )
-        words = f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h)."
+        words = (
+            f"{kind.upper()} against the {reference}, {interval_words(independent.scores, reference)} (the paper: 1 h)."
+        )
         names = ("red and blue", "black and grey")
         drawn = [layer for layer in m.domain.depth_names if any(line.layer == layer for line in lines)]
         looks = [f"{names[m.domain.depth_names.index(layer)]} for {layer}" for layer in drawn]
@@ -165,12 +171,12 @@ def write_series(
             words += " Dotted: the paper's means."
         if bars:
             words += f" Bars: daily {label} over the domain (the paper: hourly totals)."
-        elif independent is not None:
+        elif with_rain:
             words += f" {independent.no_rain_words()}".rstrip()
         page.figure(number, file, words)
 
 
-def write_place(page: Page, m: CampaignData) -> None:
+def write_place(page: Page, m: CampaignData, independent: Independent) -> None:
     """Fig. 15: soil moisture at one place."""
     profiles = read_profiles(m.folder.records_file("profiles"))
     number = len(SHEN2024.places) - 1
@@ -182,9 +188,12 @@ def write_place(page: Page, m: CampaignData) -> None:
         why = "the campaign recorded no profile there (`output.profiles`)"
         page.lacks("Fig. 15", "series in the Tianshan", why)
         return
-    layers = {
-        name: depth_weights(*d) for name, d in zip(m.domain.depth_names, m.config.verification.depths_m, strict=True)
-    }
+    series = independent.series
+    is_within = series is not None and series.step < m.config.time.cycle
+    if series is not None and is_within:
+        chosen = {label: recorded_place(m, series, place, runs[label]) for label in chosen}
+    weights = series.weights if series is not None and is_within else lambda depth: depth_weights(*depth)
+    layers = {name: weights(d) for name, d in zip(m.domain.depth_names, m.config.verification.depths_m, strict=True)}
     draw_place(
         chosen,
         page.figure_file("fig15_tianshan"),
@@ -193,11 +202,12 @@ def write_place(page: Page, m: CampaignData) -> None:
         window_end=m.config.time.assimilation_end,
         title=f"Soil moisture in the Tianshan, {chosen['control'].lat:.1f}°N {chosen['control'].lon:.1f}°E",
     )
+    when = f"every {series.step / timedelta(hours=1):g} h" if series and is_within else "at the end of every cycle"
     black = ", black: truth of the twin (the paper shows ERA5-Land)" if "truth" in chosen else ""
     page.figure(
         "Fig. 15",
         "fig15_tianshan",
-        "Soil moisture at one place in the Tianshan at the end of every cycle, after the analysis if there was one. "
+        f"Soil moisture at one place in the Tianshan {when}, after the analysis if there was one. "
         f"Blue: {m.compared.control}, red: {m.compared.assimilation}{black}. The paper marks the place on a map and "
         "prints no coordinates.",
     )

@@ -120,7 +120,7 @@ class FakeModels:
     def __init__(self, event: Events) -> None:
         self.event = event
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, Any]:
         self.event(f"forecast {end:%d-%H}")
         return {i.name: np.zeros(1) for i in instances}
 
@@ -231,9 +231,12 @@ class FakeSeries:
     def __init__(self, event: Events) -> None:
         self.event, self.rain = event, []
 
-    def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Any) -> None:
+    def times_within(self, begin: datetime, end: datetime) -> list[datetime]:
+        return []
+
+    def record(self, cycle: int, time: datetime, instances: list[Instance], reports: Any) -> None:
         self.event(f"series {cycle}")
-        self.rain.append(rain)
+        self.rain.append(reports)
 
     def flush(self) -> None:
         self.event("series written")

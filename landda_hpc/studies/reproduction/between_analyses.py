@@ -1,0 +1,114 @@
+"""States between analyses from the recorded series, for figures that the papers draw every hour or every three."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from landda_hpc.campaign.depths import profile_cells
+from landda_hpc.config import ReferenceConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.evaluation.references import ProductImages
+from landda_hpc.evaluation.setup import EvaluationSetup
+from landda_hpc.instances.domain import depth_name
+from landda_hpc.observation.catalogue import Catalogue
+from landda_hpc.regridding.depth import DepthRange, observe
+from landda_hpc.storage.series_files import SeriesSlice
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
+from landda_hpc.studies.reproduction.experiment import Place
+from landda_hpc.verification.figures.paper_series import Profile
+from landda_hpc.verification.statistics.scores import score
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
+
+NOT_ASSIMILATED = ", not assimilated"
+"""End of the name of a product's layer that serves as a reference only."""
+
+
+def scores_between(m: CampaignData, series: CampaignSeries) -> list[ScoreRecord]:
+    """Score the compared runs at the recorded times within cycles, where the campaign itself has no scores. Local.
+
+    The reference is the truth of a twin, or the assimilated product at those times where it has files. A cell counts
+    as in the campaign's scores: enough updatable soil that is not frozen in the run.
+
+    Raises
+    ------
+    DataError, StorageError : the series or the product cannot be read.
+    """
+    within = [i for i, time in enumerate(series.times) if not m.config.time.ends_cycle(time)]
+    if not within:
+        return []
+    found: list[ScoreRecord] = []
+    for depth, reference, values in _references(m, series):
+        for run in (m.compared.control, m.compared.assimilation):
+            field = _of_depth(m, series, run, depth)
+            found += [
+                ScoreRecord.from_score(
+                    score(field[i], values[i], np.ones(field.shape[1], dtype=np.bool_)),
+                    cycle=m.config.time.cycle_of(series.times[i]) + 1,
+                    time=series.times[i],
+                    run=run,
+                    reference=reference,
+                    layer=depth_name(depth),
+                    stage="forecast",
+                    window="assimilation" if series.times[i] <= m.config.time.assimilation_end else "forecast",
+                )
+                for i in within
+                if np.isfinite(values[i]).any()
+            ]
+    return found
+
+
+def interval_words(records: list[ScoreRecord], reference: str) -> str:
+    """Time between the scores against a reference: 'every 3 h'."""
+    times = sorted({record.time for record in records if record.reference == reference})
+    step = min((b - a for a, b in pairwise(times)), default=None)
+    return "at one time" if step is None else f"every {step / timedelta(hours=1):g} h"
+
+
+def recorded_place(m: CampaignData, series: CampaignSeries, place: Place, instance: str) -> Profile:
+    """Soil water of an instance in the scored cell nearest to a place, in the recorded layers. Local."""
+    (cell,) = profile_cells(m.domain, [(place.lat, place.lon)])
+    row, column = divmod(int(m.domain.cells.cell[cell]), m.domain.grid.shape[1])
+
+    def take(values: SeriesSlice) -> FloatArray:
+        return values.soil_moisture[:, cell].astype(np.float64)
+
+    water = series.collect(instance, {"water": take})["water"]
+    return Profile(float(m.domain.grid.lat[row]), float(m.domain.grid.lon[column]), series.times, water)
+
+
+def _references(m: CampaignData, series: CampaignSeries) -> Iterator[tuple[DepthRange, str, FloatArray]]:
+    """Layers, names and values of the reference, (n_time, n_scored), m3 m-3; NaN where it has none."""
+    depths = [d for d in m.config.verification.depths_m if d[1] <= series.to_depth_m + 1e-3]
+    if NATURE in series.instances:
+        for depth in depths:
+            yield depth, TRUTH, _of_depth(m, series, NATURE, depth, with_frozen=True)
+        return
+    entry = m.config.observations.catalogue_entry
+    names = {r.layer: r.reference for r in m.records if r.reference.endswith(NOT_ASSIMILATED)}
+    names[m.layer] = ASSIMILATED_REFERENCE
+    chosen = tuple(depth for depth in depths if depth_name(depth) in names)
+    if entry is None or not chosen:
+        return
+    catalogue = Catalogue(m.config.catalogue, m.config.data_root)
+    setup = EvaluationSetup(m.config.verification, catalogue, m.config.seed, m.domain, ())
+    settings = ReferenceConfig(entry=entry, depths_m=chosen, tolerance_minutes=0.0)
+    for depth, values in ProductImages(series, setup, settings).read().items():
+        yield depth, names[depth_name(depth)], values
+
+
+def _of_depth(
+    m: CampaignData, series: CampaignSeries, instance: str, depth: DepthRange, *, with_frozen: bool = False
+) -> FloatArray:
+    """Mean over a depth in the scored cells, (n_time, n_scored), m3 m-3; NaN where frozen."""
+    weights, scored = series.weights(depth), np.flatnonzero(m.domain.cells.from_mask(m.domain.is_scored))
+
+    def take(values: SeriesSlice) -> FloatArray:
+        water = values.soil_moisture.astype(np.float64) if with_frozen else unfrozen(values)
+        return observe(water[:, scored], weights, axis=0)
+
+    return series.collect(instance, {"depth": take})["depth"]
