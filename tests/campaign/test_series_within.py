@@ -20,7 +20,11 @@ from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.storage.series_files import SeriesSlice, list_series, read_day, series_folder
-from landda_hpc.studies.reproduction.between_analyses import interval_words, scores_between
+from landda_hpc.studies.reproduction.between_analyses import (
+    interval_words,
+    scores_below_increments,
+    scores_between,
+)
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from tests.campaign.conftest import CONFIG, Landda
@@ -125,6 +129,24 @@ def test_scores_between_analyses_are_those_of_the_fields(campaigns: Mapping[str,
     assert wanted.n_cells == here.sum() and wanted.window == "assimilation"
     assert wanted.scc == pytest.approx(np.corrcoef(mine, truth)[0, 1], abs=1e-9)
     assert wanted.ubrmse == pytest.approx((mine - truth).std(), abs=1e-9)
+
+
+def test_scores_below_the_increments_leave_out_what_was_moved(campaigns: Mapping[str, Path]) -> None:
+    """Increments of 0-10 cm reach 16.6 cm: 10-40 cm is also scored from there down."""
+    m = CampaignData(campaigns["hourly"], BAI2026)
+    series = CampaignSeries(m.folder.path, m.domain, m.config.runs, m.config.time, m.config.scored_since)
+    share = np.clip(np.minimum(SOIL_ZI[1:], 0.4) - np.maximum(SOIL_ZI[:-1], SOIL_ZI[4]), 0.0, None)
+    share /= share.sum()
+    scored, found = m.domain.cells.from_mask(m.domain.is_scored), []
+    run, nature = (records(campaigns["hourly"], name) for name in ("enkf_like", "nature"))
+    for time in (t for t in run if t.hour % 6 == 0 and t <= m.config.time.assimilation_end):
+        here = scored & (run[time].frozen == 0.0)
+        mine, truth = (share @ of[time].soil_moisture[:, here].astype(np.float64) for of in (run, nature))
+        found.append((np.corrcoef(mine, truth)[0, 1], (mine - truth).std()))
+    scc, ubrmse = np.mean(found, axis=0)
+    text = scores_below_increments(m, series)
+    assert "from 16.6 to 40 cm" in text and text.count("ubRMSE") == 2
+    assert f"SCC {scc:.3f} and ubRMSE {ubrmse:.3f} m3 m-3 of `enkf_like`" in text
 
 
 def test_a_resume_gives_the_same_bytes(campaigns: Mapping[str, Path], landda: Landda) -> None:

@@ -36,6 +36,7 @@ def write_page(m: CampaignData, output: Path) -> WrittenPage:
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "GLDAS-2.1", "CoLM", _OF_CONTROL)
     write_table(page, m)
+    page.attempt("scores below the increments", (), partial(independent.write_scores_below, page))
     page.attempt("scores at stations", (), partial(write_station_table, page, m, independent))
     page.section("Figures")
     page.attempt("modes of the background", ("Fig. 1", "Fig. 3"), partial(write_modes, page, m))

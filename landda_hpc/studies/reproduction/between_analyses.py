@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from landda_hpc.campaign.depths import profile_cells
-from landda_hpc.config import ReferenceConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.config import AssimilatingRun, ReferenceConfig
+from landda_hpc.constants import SOIL_ZI, FloatArray
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
 from landda_hpc.evaluation.references import ProductImages
 from landda_hpc.evaluation.setup import EvaluationSetup
@@ -20,6 +20,7 @@ from landda_hpc.regridding.depth import DepthRange, observe
 from landda_hpc.storage.series_files import SeriesSlice
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import Place
+from landda_hpc.studies.reproduction.sentences import layer_reach
 from landda_hpc.verification.figures.paper_series import Profile
 from landda_hpc.verification.statistics.scores import score
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
@@ -60,6 +61,42 @@ def scores_between(m: CampaignData, series: CampaignSeries) -> list[ScoreRecord]
                 if np.isfinite(values[i]).any()
             ]
     return found
+
+
+def scores_below_increments(m: CampaignData, series: CampaignSeries) -> str:
+    """Scores of the part of a scored layer that no increment reaches, in words; empty without such a part or a truth.
+
+    Means over the ends of the cycles of the assimilation window, as in the table. Local.
+
+    Raises
+    ------
+    StorageError : the series cannot be read.
+    """
+    run = m.run_of(AssimilatingRun)
+    _, reach = layer_reach(m.config.observations.depth_m)
+    if run.n_analysed_layers:
+        reach = float(SOIL_ZI[run.n_analysed_layers])
+    if NATURE not in series.instances or (run.slopes is not None and run.slopes.share > 0.0):
+        return ""
+    window = series.windows()["assimilation"]
+    rows = [i for i, time in enumerate(series.times) if window[i] and m.config.time.ends_cycle(time)]
+    texts = []
+    for top, bottom in m.config.verification.depths_m:
+        if depth_name((top, bottom)) == m.layer or not top < reach < bottom <= series.to_depth_m + 1e-3 or not rows:
+            continue
+        truth = _of_depth(m, series, NATURE, (reach, bottom), with_frozen=True)
+        numbers = []
+        for name in (m.compared.control, m.compared.assimilation):
+            field = _of_depth(m, series, name, (reach, bottom))
+            found = [score(field[i], truth[i], np.ones(field.shape[1], dtype=np.bool_)) for i in rows]
+            scc, ubrmse = (float(np.mean([getattr(one, kind) for one in found])) for kind in ("scc", "ubrmse"))
+            numbers.append(f"SCC {scc:.3f} and ubRMSE {ubrmse:.3f} m3 m-3 of `{name}`")
+        texts.append(
+            f"The increments reach {100 * reach:.1f} cm and so move a part of {depth_name((top, bottom))} directly. "
+            f"Below it, from {100 * reach:.1f} to {100 * bottom:g} cm, the scores against the truth are "
+            f"{' and '.join(numbers)} (means over the assimilation window)."
+        )
+    return " ".join(texts)
 
 
 def interval_words(records: list[ScoreRecord], reference: str) -> str:

@@ -22,7 +22,7 @@ from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.storage.series_files import list_series, series_folder
-from landda_hpc.studies.reproduction.between_analyses import scores_between
+from landda_hpc.studies.reproduction.between_analyses import scores_below_increments, scores_between
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.verification.omissions import Gaps
@@ -101,6 +101,12 @@ class Independent:
             return self._m.records
         between = partial(scores_between, self._m, self.series)
         return [*self._m.records, *self._gaps.attempt("scores between analyses", between, list[ScoreRecord]())]
+
+    def write_scores_below(self, page: Page) -> None:
+        """Add the scores of the layers below the increments to a page, if the series have them."""
+        text = "" if self.series is None else scores_below_increments(self._m, self.series)
+        if text:
+            page.text(text)
 
     def rain_at(self, places: Sequence[tuple[float, float]]) -> list[Bars]:
         """Return rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""

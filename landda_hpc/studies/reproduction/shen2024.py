@@ -58,6 +58,7 @@ def write_page(m: CampaignData, output: Path, china: Mapping[str, Path]) -> Writ
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "ERA5-Land", "CoLM", _OF_CONTROL)
     write_table(page, m)
+    page.attempt("scores below the increments", (), partial(independent.write_scores_below, page))
     page.attempt("scores against CLDAS", (), partial(_write_cldas_table, page, m, independent))
     page.section("Figures")
     page.attempt("an image and its largest coefficients", ("Fig. 1",), partial(write_thresholded, page, m))
