@@ -17,8 +17,8 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights, observe
 
 POOLED_SLOPES: Final = (1.0, 1.0, 1.0, 1.0, 0.904, 0.817, 0.749, 0.715, 0.695, 0.687)
 """Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled slopes of 8 pairs with moderate errors,
-``landda study regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Slopes from
-experiments/twin_soil_water.yaml, whose errors are forced, are 1.00, 0.95, 0.88, 0.85, 0.83, 0.82 below the fourth
+``landda study regress experiments/compare_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Slopes
+from experiments/twin_soil_water.yaml, whose errors are forced, are 1.00, 0.95, 0.88, 0.85, 0.83, 0.82 below the fourth
 layer."""
 
 N_MOMENTS: Final = N_SOIL + 2

@@ -54,6 +54,7 @@ def experiment_facts(experiment: Experiment, seeds: Sequence[int] = ()) -> Facts
     free = next((run.name for run in config.runs if not run.assimilates), "")
     time = config.time
     facts = [("Purpose", config.description)] if config.description else []
+    facts += [("Label", config.output.label)] if config.output.label else []
     analyses = f"{time.n_analyses} analyses, the last at {time.assimilation_end:%Y-%m-%d %H:%M}"
     period = (
         f"{time.start:%Y-%m-%d %H:%M} to {time.end:%Y-%m-%d %H:%M} UTC in {time.n_cycles} cycles of "

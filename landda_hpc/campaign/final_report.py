@@ -27,6 +27,7 @@ from landda_hpc.formats.own.innovation_file import (
 )
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.experiment_label import labelled
 from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.var3d import absolute_tolerance
@@ -140,15 +141,18 @@ def make_report(
         if name in done:
             caption = done[name]
         else:
-            caption = part.make()
+            with labelled(config.output.label):
+                caption = part.make()
             if part.path.suffix == ".png":
                 gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
             yield Made(name, caption, number, n_parts)
         if caption is not None:
             captions.append((part.path, caption))
         if number == n_tables and SUMMARY not in done:
-            pages(is_complete=False)
-    pages(is_complete=True)
+            with labelled(config.output.label):
+                pages(is_complete=False)
+    with labelled(config.output.label):
+        pages(is_complete=True)
     yield Made(SUMMARY, None, n_parts - 1, n_parts)
     yield Made(REPORT, None, n_parts, n_parts)
 

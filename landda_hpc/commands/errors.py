@@ -50,6 +50,7 @@ def command(
     """
     from landda_hpc.config import read_resolved
     from landda_hpc.instances.domain import make_domain
+    from landda_hpc.io.experiment_label import labelled
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.studies.learned_errors import campaign_errors, write_run_errors
     from landda_hpc.verification.figures.error_spectra import draw_error_spectra
@@ -63,15 +64,16 @@ def command(
         path = (output or folder) / f"errors_{found.run}.nc"
         write_run_errors(found, path, config.name)
         picture = (output or campaign.figures) / f"errors_{found.run}.{kind}"
-        draw_error_spectra(
-            found.estimates,
-            picture,
-            applied_gain=found.applied_gain,
-            is_land=make_domain(config, n_ranks=1).is_land,
-            coastline=Coastline.shipped(),
-            title=f"Errors learned from run {found.run}, campaign {config.name}",
-            note=found.how,
-        )
+        with labelled(config.output.label):
+            draw_error_spectra(
+                found.estimates,
+                picture,
+                applied_gain=found.applied_gain,
+                is_land=make_domain(config, n_ranks=1).is_land,
+                coastline=Coastline.shipped(),
+                title=f"Errors learned from run {found.run}, campaign {config.name}",
+                note=found.how,
+            )
         for written in (path, picture):
             console.print(f"Written: {written}", highlight=False, soft_wrap=True)
 

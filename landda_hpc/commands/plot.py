@@ -72,6 +72,7 @@ def command(
     from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen, listed, stored_images
     from landda_hpc.campaign.final_report import map_frame
     from landda_hpc.instances.domain import make_domain
+    from landda_hpc.io.experiment_label import labelled
 
     observed_m = config.observations.depth_m
     stored = stored_images(campaign, config.runs, observed_m, config.verification.depths_m, layer)
@@ -81,8 +82,10 @@ def command(
         return
     choice = MapChoice(run or (), time or (), variable or (), layer, dpi or 150, _known_font(font))
     frame = map_frame(make_domain(config, n_ranks=1), observed_m, ())
-    for path in draw_chosen(stored, choice, config.analysed_window, frame, output or campaign.figures, kind or "png"):
-        typer.echo(path)
+    with labelled(config.output.label):
+        folder = output or campaign.figures
+        for path in draw_chosen(stored, choice, config.analysed_window, frame, folder, kind or "png"):
+            typer.echo(path)
 
 
 def _known_font(font: str) -> str:

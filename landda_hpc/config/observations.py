@@ -193,8 +193,13 @@ class TwinObservations(ObservationUse):
         0.0,
         ge=0.0,
         le=1e5,
-        description="e-folding time of both errors, h: they persist from one time to the next, like errors of "
-        "products made with models; 0 = errors at different times are independent",
+        description="e-folding time of the errors in 'persistent', h: they persist from one time to the next, like "
+        "errors of products made with models; 0 = errors at different times are independent",
+    )
+    persistent: Literal["both", "correlated"] = Field(
+        "both",
+        description="errors that persist: the white and the correlated ones, or the correlated ones alone, with white "
+        "errors that are drawn for each time",
     )
     noise_changes: tuple[NoiseChange, ...] = Field(
         (),
@@ -220,6 +225,10 @@ class TwinObservations(ObservationUse):
         if times != sorted(set(times)):
             raise ValueError(
                 "noise_changes: the times are not in ascending order; expected every time once, the earliest first"
+            )
+        if self.persistent == "correlated" and not (self.persistence_hours and self.correlated_std):
+            raise ValueError(
+                "persistent: correlated needs correlated errors that persist; give correlated_std and persistence_hours"
             )
         return self
 

@@ -134,6 +134,11 @@ class OutputConfig(Section):
         description="places (degrees_north, degrees_east) at which the soil water of all layers of the nearest "
         "scored cell is recorded every cycle, in profiles.jsonl",
     )
+    label: str = Field(
+        "",
+        pattern=r"^[^\n]{0,64}$",
+        description="a word or two about the experiment that every figure and page shows, such as 'forced'",
+    )
     figures: bool = Field(True, description="draw maps and time series of the scores at the end")
     series: SeriesConfig | None = Field(
         None, description="record the soil water of all cells, and rain, in every cycle for verification; default none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -46,7 +47,20 @@ class TwinStations(StationErrors):
 
     kind: Literal["twin"] = "twin"
     number: Count = Field(200, description="number of stations, at random, each in another cell with soil")
+    persistent_std: SoilWaterOrZero = Field(
+        0.0,
+        description="standard deviation of a further error of representativeness that changes slowly, m3 m-3: a "
+        "station dries, and has its own showers, in another way than its cell",
+    )
+    persistence_hours: float = Field(
+        240.0, ge=0.01, le=1e5, description="e-folding time of that error in time, h: a process of first order"
+    )
     missing_fraction: Fraction = Field(0.1, description="fraction of times without a value, drawn at random")
+
+    @property
+    def total_std(self) -> float:
+        """See ``StationErrors.total_std``."""
+        return math.hypot(super().total_std, self.persistent_std)
 
     @property
     def catalogue_entry(self) -> None:

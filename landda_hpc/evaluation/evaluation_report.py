@@ -28,6 +28,7 @@ from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_
 from landda_hpc.evaluation.station_sources import open_stations
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.experiment_label import labelled
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.catalogue import Catalogue
@@ -117,23 +118,24 @@ def verify_campaign(
     relations = reference_relations(
         asked.references, catalogue, config.observations, referee, is_twin=config.twin is not None
     )
-    page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
-    stations_of_referee = referee.entry if referee is not None and referee.kind == "stations" else None
-    opened = partial(
-        open_stations, config.stations, catalogue, config.time, config.seed, config.observations.depth_m, domain
-    )
-    source = gaps.attempt("assimilated stations", opened, None)
-    entry = None if config.stations is None else config.stations.catalogue_entry
-    assimilated = (entry, source.assimilated) if entry is not None and source is not None else None
-    setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee, assimilated)
-    drawing = None
-    if with_figures:
-        rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
-        window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
-        drawing = Drawing(asked, window, domain, series.baseline, rain, make_ground(domain), figures, regions)
-    _report_stations(page, series, setup, drawing, gaps)
-    _report_references(page, series, setup, drawing, gaps)
-    return page.write(write_settings(asked, catalogue, output), gaps.list())
+    with labelled(config.output.label):
+        page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
+        stations_of_referee = referee.entry if referee is not None and referee.kind == "stations" else None
+        opened = partial(
+            open_stations, config.stations, catalogue, config.time, config.seed, config.observations.depth_m, domain
+        )
+        source = gaps.attempt("assimilated stations", opened, None)
+        entry = None if config.stations is None else config.stations.catalogue_entry
+        assimilated = (entry, source.assimilated) if entry is not None and source is not None else None
+        setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee, assimilated)
+        drawing = None
+        if with_figures:
+            rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
+            window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
+            drawing = Drawing(asked, window, domain, series.baseline, rain, make_ground(domain), figures, regions)
+        _report_stations(page, series, setup, drawing, gaps)
+        _report_references(page, series, setup, drawing, gaps)
+        return page.write(write_settings(asked, catalogue, output), gaps.list())
 
 
 class _Page:

@@ -9,6 +9,7 @@ import numpy as np
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.evaluation.stations import choose_depths, load_stations
 from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.source import KnownSource, ObservationSource, Survey
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.verification.statistics.matching import ModelCells, as_times, match_times, place
@@ -62,7 +63,7 @@ def open_stations(
     if stations is None:
         return None
     if stations.kind == "twin":
-        return TwinStationSource(stations, seed, depth_m, domain)
+        return TwinStationSource(stations, time, seed, depth_m, domain)
     times = [time.valid_time(cycle) for cycle in range(1, time.n_cycles + 1)]
     found = StationsInCells(stations, catalogue, times, depth_m, domain, "stations")
     withheld = withheld_cells(found.names, seed, stations.withheld_fraction)
@@ -206,11 +207,12 @@ class StationSource(KnownSource):
 
 
 class TwinStationSource(KnownSource):
-    """Stations of a twin: the truth of their cells, a constant offset, and errors that are white in time.
+    """Stations of a twin: the truth of their cells, a constant offset, errors that persist, and white errors.
 
     Parameters
     ----------
     settings : number, errors and gaps of the stations.
+    time : calendar of the campaign, from whose start errors persist.
     seed : of the campaign. Random numbers are keyed by it and by the name of the station or the time.
     depth_m : observed depth, which the stations represent, m.
     domain : of the campaign; stations are in cells with updatable soil.
@@ -218,8 +220,11 @@ class TwinStationSource(KnownSource):
 
     label: Final = "stations of the twin"
 
-    def __init__(self, settings: TwinStations, seed: int, depth_m: tuple[float, float], domain: Domain) -> None:
+    def __init__(
+        self, settings: TwinStations, time: TimeConfig, seed: int, depth_m: tuple[float, float], domain: Domain
+    ) -> None:
         self.depth_m = depth_m
+        self._persistence = Persistence(time.start, time.cycle, settings.persistence_hours)
         self._settings, self._seed, self._is_soil = settings, seed, domain.is_soil
         possible = np.flatnonzero(domain.is_soil)
         number = min(settings.number, possible.size)
@@ -248,8 +253,14 @@ class TwinStationSource(KnownSource):
         generator = keyed_generator(self._seed, "errors of assimilated stations", time.isoformat())
         errors = self._settings.error_std * generator.standard_normal(self._cell.size)
         is_missing = generator.random(self._cell.size) < self._settings.missing_fraction
+        if self._settings.persistent_std:
+            errors += self._settings.persistent_std * self._persistence(time, self._white)
         readings = np.maximum(truth_image.flat[self._cell] + self._offset + errors, 0.0)
         image = np.full(self._is_soil.shape, np.nan)
         image.flat[self._cell] = np.where(is_missing, np.nan, readings)
         std = np.full(self._is_soil.shape, self._settings.total_std)
         return ImageObservation.flagged(image, self._is_soil, time, self.depth_m, self.label, std)
+
+    def _white(self, time: datetime) -> FloatArray:
+        generator = keyed_generator(self._seed, "persistent errors of assimilated stations", time.isoformat())
+        return generator.standard_normal(self._cell.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain
+from landda_hpc.observation.persistence import persistent_series
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.storage.series_files import SeriesSlice
@@ -27,9 +29,11 @@ _MOST_TRIES: Final = 100
 def draw_twin_stations(
     series: CampaignSeries, settings: TwinStationsConfig, setup: EvaluationSetup
 ) -> list[StationSeries]:
-    """Draw stations whose values are the nature run's cell means, plus a constant offset and white errors.
+    """Draw stations whose values are the nature run's cell means, plus the offset and the errors of each station.
 
-    Random numbers are keyed by the campaign's seed.
+    The offset is constant, the errors are white in time, and a further part persists from time to time. Random numbers
+    are keyed by the campaign's seed, by region and cell of the station, and by their use, so that a longer series
+    begins with the values of a shorter one.
 
     Parameters
     ----------
@@ -47,11 +51,11 @@ def draw_twin_stations(
             f"recorded {series.to_depth_m:.3f} m; found instances {', '.join(series.instances)} and a sensor at "
             f"{settings.depth_m[0]:g}-{settings.depth_m[1]:g} m."
         )
-    generator = keyed_generator(setup.seed, "twin stations")
     row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
     chosen: list[tuple[Region, int]] = []
     inside_of = [(region, _scored_cells(domain, region)) for region in regions]
     for region, inside in [found for found in inside_of if found[1].size] or [(GLOBE, _scored_cells(domain, GLOBE))]:
+        generator = keyed_generator(setup.seed, "cells of twin stations", region.name)
         cells = generator.choice(inside, size=min(settings.per_region, inside.size), replace=False)
         chosen += [(region, int(cell)) for cell in np.sort(cells)]
     cells = np.array([cell for _, cell in chosen])
@@ -63,14 +67,20 @@ def draw_twin_stations(
     times = as_times(series.times)
     found = []
     for number, (region, cell) in enumerate(chosen):
-        lat, lon = _place(generator, domain.grid, int(row[cell]), int(column[cell]), region)
+        key = region.name, int(domain.cells.cell[cell])
+        drawn = partial(keyed_generator, setup.seed)
+        place = drawn("place of a twin station", *key)
+        lat, lon = _place(place, domain.grid, int(row[cell]), int(column[cell]), region)
         truth_here = water[:, number]
         # Soil moisture must not be negative: the offset is limited to the minimum in time.
         driest = float(np.min(truth_here[np.isfinite(truth_here)], initial=np.inf))
-        offset = max(settings.offset_std * generator.normal(), -driest)
-        errors = offset + settings.error_std * generator.normal(size=times.size)
-        readings = np.maximum(truth_here + errors, 0.0)
-        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, readings)
+        offset = max(settings.offset_std * drawn("offset of a twin station", *key).normal(), -driest)
+        slow = drawn("persistent errors of a twin station", *key).normal(size=times.size)
+        slow = settings.persistent_std * persistent_series(slow, series.time.cycle, settings.persistence_hours)
+        white = settings.error_std * drawn("errors of a twin station", *key).normal(size=times.size)
+        readings = np.maximum(truth_here + offset + slow + white, 0.0)
+        is_missing = drawn("gaps of a twin station", *key).random(times.size) < settings.missing_fraction
+        values = np.where(is_missing, np.nan, readings)
         found.append(
             StationSeries(
                 network=f"{TWIN_NETWORK}{region.name}",

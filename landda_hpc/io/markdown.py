@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from landda_hpc.io.experiment_label import current_label
+
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]], n_texts: int = 1) -> list[str]:
     """Return the lines of a table.
@@ -22,7 +24,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 class MarkdownPage:
-    """Title, sections, paragraphs, tables and pictures, in the order of the page.
+    """Title with the label of the experiment, sections, paragraphs, tables and pictures, in the order of the page.
 
     Attributes
     ----------
@@ -30,7 +32,8 @@ class MarkdownPage:
     """
 
     def __init__(self, title: str) -> None:
-        self.lines = [f"# {title}", ""]
+        label = current_label()
+        self.lines = [f"# {title} ({label})" if label else f"# {title}", ""]
 
     def section(self, title: str, *paragraphs: str) -> None:
         """Begin a section."""

@@ -61,6 +61,7 @@ def open_source(
             observations.correlated_std,
             observations.correlated_length_km,
             _persistence(observations, time),
+            observations.persistent == "both",
             Defects.of(observations.noise_changes, observations.biases, grid),
         )
     if observations.kind == "gldas":

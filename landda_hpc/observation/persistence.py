@@ -55,3 +55,23 @@ class Persistence:
             image = rho * image + math.sqrt(1.0 - rho**2) * draw(self.start + number * self.step)
         self._last = number, image
         return image
+
+
+def persistent_series(white: FloatArray, step: timedelta, hours: float) -> FloatArray:
+    """Return the process of ``Persistence`` for a series of draws at equal steps.
+
+    Parameters
+    ----------
+    white : draws w(0), w(1) ..., (n_steps,). A longer series begins with the values of a shorter one.
+    step : between them.
+    hours : e-folding time of the autocorrelation, h.
+
+    Notes
+    -----
+    Local. The variance is that of the draws at every step.
+    """
+    rho = math.exp(-(step.total_seconds() / 3600.0) / hours)
+    found = white.copy()
+    for number in range(1, white.size):
+        found[number] = rho * found[number - 1] + math.sqrt(1.0 - rho**2) * white[number]
+    return found

@@ -44,6 +44,7 @@ class TwinObservationSource(KnownSource):
         total of both errors.
     correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
     persistence : of the errors in time; None: they are independent from time to time.
+    white_persists : with ``persistence``: the white errors persist as well as the correlated ones.
     defects : biases and changes of the noise, which the observations do not report; None without any.
 
     Notes
@@ -63,6 +64,7 @@ class TwinObservationSource(KnownSource):
     correlated_std: float = 0.0
     correlated_length_km: float = 250.0
     persistence: Persistence | None = None
+    white_persists: bool = True
     defects: Defects | None = None
 
     label: ClassVar[str] = "twin"
@@ -77,7 +79,7 @@ class TwinObservationSource(KnownSource):
             raise DataError(f"twin observations at {time.isoformat()} need the nature run's image; none was given.")
         if truth_image.shape != self.is_soil.shape:
             raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
-        error = self._new_error(time) if self.persistence is None else self.persistence(time, self._new_error)
+        error = self._error(time)
         if self.defects is not None:
             error = self.defects.applied(error, time)
         reported = self.error_std if isinstance(self.error_std, np.ndarray) else None
@@ -87,14 +89,27 @@ class TwinObservationSource(KnownSource):
         given = np.where(observed, truth_image + error, np.nan)
         return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, reported)
 
+    def _error(self, time: datetime) -> FloatArray:
+        """The error at a time, (n_lat, n_lon)."""
+        if self.persistence is None:
+            return self._new_error(time)
+        if self.white_persists:
+            return self.persistence(time, self._new_error)
+        return self._white(time) + self.persistence(time, self._correlated)
+
     def _new_error(self, time: datetime) -> FloatArray:
         """The error that is drawn for a time, (n_lat, n_lon)."""
-        key = time.isoformat()
-        white = keyed_generator(self.seed, "observation error", key).standard_normal(self.is_soil.shape)
-        error: FloatArray = self.error_std * white
+        error = self._white(time)
         if self.correlated_std > 0.0:
-            spectrum = gaussian_spectrum(self.correlated_length_km)
-            error += self.correlated_std * random_field(
-                self.grid, spectrum, self.seed, "correlated observation error", key
-            )
+            error += self._correlated(time)
         return error
+
+    def _white(self, time: datetime) -> FloatArray:
+        generator = keyed_generator(self.seed, "observation error", time.isoformat())
+        white: FloatArray = self.error_std * generator.standard_normal(self.is_soil.shape)
+        return white
+
+    def _correlated(self, time: datetime) -> FloatArray:
+        spectrum = gaussian_spectrum(self.correlated_length_km)
+        key = "correlated observation error", time.isoformat()
+        return self.correlated_std * random_field(self.grid, spectrum, self.seed, *key)

@@ -92,6 +92,7 @@ class ReproductionSession:
         """Write the page; return its missing parts. Rank 0."""
         # Imported here: needed once, on one rank, and loads the plotting library.
         from landda_hpc.campaign.experiment_facts import Experiment
+        from landda_hpc.io.experiment_label import labelled
         from landda_hpc.studies.report_pages import write_reproduction_page
         from landda_hpc.studies.reproduction import bai2026, shen2024
         from landda_hpc.studies.reproduction.campaign_data import CampaignData
@@ -99,11 +100,12 @@ class ReproductionSession:
         campaign = self._request.source or output / _MAIN
         asked = configs.get(_MAIN) or self._asked_of(campaign)
         m = CampaignData(campaign, EXPERIMENTS[self._request.paper], asked)
-        if self._request.paper == "bai2026":
-            written = bai2026.write_page(m, output)
-        else:
-            china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in configs}
-            written = shen2024.write_page(m, output, china)
+        with labelled(m.config.output.label):
+            if self._request.paper == "bai2026":
+                written = bai2026.write_page(m, output)
+            else:
+                china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in configs}
+                written = shen2024.write_page(m, output, china)
         experiment = Experiment(m.config, m.domain, m.records, m.folder.read_records("cycles"))
         report = write_reproduction_page(written.path, m.folder, experiment)
         count = len(written.figures)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.io.atomic import write_bytes
+from landda_hpc.io.experiment_label import current_label
 
 DPI: Final = 150
 FONT: Final = 9.0
@@ -156,6 +157,8 @@ def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
 def save(figure: Figure, path: Path, *, dpi: int = DPI, font: str = "") -> None:
     """Write a figure atomically, and make its folder if it is missing; equal figures give equal bytes.
 
+    The label of the experiment, if it has one, is written in the lower right corner.
+
     Parameters
     ----------
     path : file of the figure; its suffix (.png, .pdf or .svg) gives the format.
@@ -163,6 +166,17 @@ def save(figure: Figure, path: Path, *, dpi: int = DPI, font: str = "") -> None:
     font : family of all letters; empty: that of matplotlib.
     """
     kind = path.suffix.lstrip(".")
+    label = current_label()
+    if label:
+        width, height = figure.get_size_inches()
+        style: dict[str, Any] = {
+            "fontsize": FONT,
+            "fontweight": "bold",
+            "color": "#B03000",
+            "ha": "right",
+            "va": "bottom",
+        }
+        figure.text(1.0 - 0.04 / width, 0.03 / height, label, **style)
     figure.set_dpi(dpi)
     if font:
         figure.draw_without_rendering()  # makes the labels of all ticks

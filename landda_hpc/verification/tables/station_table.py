@@ -37,8 +37,9 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
     if drawn.any():
         texts.append(
             f"{'The' if drawn.all() else f'{drawn.sum()} of the'} stations are drawn from the nature run: the mean of "
-            "their cell with a constant offset and errors that are white in time (verification.twin_stations). The "
-            "bias, and a part of ubRMSE and of 1 - R, are due to these errors and not to the model."
+            "their cell with a constant offset, a part that may change slowly, and white errors "
+            "(verification.twin_stations). The bias, and a part of ubRMSE and of 1 - R, are due to these errors and "
+            "not to the model."
         )
     if not drawn.all():
         texts.append(_difference_of_scale(stations, points))
