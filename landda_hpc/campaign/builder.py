@@ -30,21 +30,21 @@ from landda_hpc.campaign.observation_preparation import (
     ObservationProcessing,
     PreparedObservations,
     ProcessedObservations,
+    SeveralProducts,
 )
 from landda_hpc.campaign.output_size import uses_writer_process
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
+from landda_hpc.campaign.preflight import Sources
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper
 from landda_hpc.campaign.series_recorder import SeriesRecorder
-from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.config import CampaignConfig, Referee, Run, Stations
 from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ConfigError
-from landda_hpc.evaluation.station_sources import AssimilatedSource
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.methods.base.assembly import make_ensemble_method, make_method
-from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.reduction import MemberReduction
@@ -65,7 +65,7 @@ class Foundation:
     world : all ranks.
     folder : output folder; rank 0 writes in it.
     models, instances : how the model is computed; nature run and runs with their models and states.
-    source, referee, stations : of the observations, the referee and the stations, used on rank 0; None without.
+    sources : of the products, the referee and the stations, used on rank 0.
     header : of the campaign's checkpoints, with the values of its start.
     """
 
@@ -75,10 +75,8 @@ class Foundation:
     folder: CampaignFolder
     models: ModelSystem
     instances: list[Instance]
-    source: ObservationSource
+    sources: Sources
     header: CheckpointHeader
-    referee: ObservationSource | None = None
-    stations: AssimilatedSource | None = None
 
 
 def build_parts(
@@ -109,7 +107,7 @@ def build_parts(
                 memories[run.name] = RunMemory(remembering, update.drift)
     observations = _observations(base, memories)
     referee = _further(base, memories, "referee")
-    withheld = None if base.stations is None else base.stations.withheld
+    withheld = None if base.sources.stations is None else base.sources.stations.withheld
     stations = _further(base, memories, "stations", withheld)
     records = RecordSettings.of(config)
     recorder = Recorder(records, domain, folder, inventory, traffic) if traffic.is_root else None
@@ -154,11 +152,8 @@ def build_parts(
             inventory,
             memories,
         ),
-        gathers_surface=any(
-            section.quality.needs_surface
-            for section in (config.observations, config.referee, config.stations)
-            if section is not None
-        ),
+        gathers_surface=any(section.quality.needs_surface for section in config.observed_sections.values()),
+        products=tuple(config.roles),
         observations=observations,
         referee=referee,
         stations=stations,
@@ -214,23 +209,26 @@ def _analysis(run: Run, method: AnalysisMethod, domain: Domain, traffic: RootTra
 
 def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> PreparedObservations | None:
     """Processed observations, on rank 0; adds the memory of their checks to ``memories``. Collective."""
-    config, domain, world = base.config, base.domain, base.world
-    processing: ObservationProcessing | None = None
+    config, domain, world, names = base.config, base.domain, base.world, [run.name for run in base.config.runs]
+    steps: dict[str, ProcessedObservations] = {}
     with together(world, "preparing the processing of observations"):
-        if world.rank == 0:
-            processing = ObservationProcessing(
-                config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
-            )
+        for section, product in config.compared_products.items() if world.rank == 0 else ():
+            processing = ObservationProcessing(product, names, domain, config.data_root, config.seed, section=section)
             memories |= processing.memories
+            name = product.name or section
+            source = base.sources.products.get(name, base.sources.observations)
+            steps[name] = ProcessedObservations(source, processing, domain, names)
     rules = config.observations.withheld
     withholding: Withholding | None = None
     with together(world, "selecting withheld observations"):
-        if processing is not None and rules is not None:
+        if steps and rules is not None:
             withholding = Withholding(rules, domain.grid, config.seed, config.data_root, config.time.analyses)
-    if processing is None:
+    if not steps:
         return None
-    names = [run.name for run in config.runs]
-    return PreparedObservations(base.source, processing, withholding, domain, config.verification.depths_m, names)
+    verifying = [name for name, role in config.roles.items() if role == "verify"]
+    processed = SeveralProducts(steps, verifying) if config.roles else next(iter(steps.values()))
+    layers = config.verification.depths_m
+    return PreparedObservations(processed, base.sources.observations, withholding, domain, layers, names)
 
 
 def _further(
@@ -241,7 +239,8 @@ def _further(
 ) -> ProcessedObservations | None:
     """Processed observations of a section, on rank 0; adds the memory of their checks to ``memories``. Collective."""
     config, domain, further = base.config, base.domain, None
-    asked, source = (config.referee, base.referee) if section == "referee" else (config.stations, base.stations)
+    asked: Referee | Stations | None = config.referee if section == "referee" else config.stations
+    source = base.sources.referee if section == "referee" else base.sources.stations
     names = [run.name for run in config.runs]
     with together(base.world, f"preparing the processing of the {section}"):
         if base.world.rank == 0 and asked is not None and source is not None:
@@ -258,6 +257,7 @@ def _schedule(base: Foundation) -> Schedule:
     found: list[datetime] | None = None
     with together(base.world, "looking for observations in the forecast window"):
         if base.world.rank == 0:
-            found = [when for when, _ in base.source.survey(later).found]
+            sources = (base.sources.observations, *base.sources.products.values())
+            found = [when for source in sources for when, _ in source.survey(later).found]
     observed = frozenset(base.world.broadcast(found))
     return Schedule(time, config.checkpoint.every_hours, config.observations.monitor_only, observed)

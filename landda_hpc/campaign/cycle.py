@@ -136,6 +136,7 @@ class Campaign:
             surface = self._gather_surface(images)
         with clock("observe"):
             images.observation = self._observe(self.parts.observations, images, surface)
+            self._share_products(images)
             parts.exchange.share_layers(images)
             if self._schedule.may_be_analysed(number):
                 images.referee = self._observe(self.parts.referee, images, surface)
@@ -209,6 +210,13 @@ class Campaign:
             if step is not None:
                 observation = step(images, surface)
         return self.parts.exchange.broadcast_to_roots(observation)
+
+    def _share_products(self, images: CycleImages) -> None:
+        """Give every root the observations of several products. Collective."""
+        found = {
+            name: self.parts.exchange.broadcast_to_roots(images.products.get(name)) for name in self.parts.products
+        }
+        images.products = {name: one for name, one in found.items() if one is not None}
 
     def _is_analysed(self, number: int, images: CycleImages) -> bool:
         """Whether there is an observation to assimilate; the same answer on every rank. Collective."""

@@ -24,6 +24,8 @@ class CycleImages:
     background, analysis : by run, before and after the analysis.
     frozen : cells with frozen soil in some run, (n_cells,), on the first root; None elsewhere.
     observation : after quality control; None without one.
+    products : observation of each of several products, by name, after quality control; those without one at this time
+        are missing. Empty with one product.
     referee : observation that is not assimilated but determines gains, after quality control; None without one.
     stations : assimilated and withheld stations, after quality control; None without any.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon), on rank 0.
@@ -35,6 +37,7 @@ class CycleImages:
     analysis: dict[str, RunRows | None] = field(default_factory=dict)
     frozen: BoolArray | None = None
     observation: ImageObservation | None = None
+    products: dict[str, ImageObservation] = field(default_factory=dict)
     referee: ImageObservation | None = None
     stations: ImageObservation | None = None
     other_layers: dict[str, FloatArray] = field(default_factory=dict)

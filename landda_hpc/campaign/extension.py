@@ -108,7 +108,7 @@ def _write(folder: CampaignFolder, before: TimeConfig, after: TimeConfig, text: 
     }
     known = {IDENTITIES: accepted_identities(folder.config_file)}
     add_event(folder.path, "extend", {**details, **known, **software_now()})
-    for file in (folder.survey_file, folder.referee_survey_file):
+    for file in folder.survey_files:
         survey = read_survey(file)
         if survey is not None and after.assimilation_end > before.assimilation_end:
             # What was a free forecast is searched for observations again.

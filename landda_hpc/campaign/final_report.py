@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landda_hpc.campaign.experiment_facts import Experiment
-from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
+from landda_hpc.campaign.observation_report import counts_markdown
 from landda_hpc.campaign.report_page import PageSource, write_campaign_page
 from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.constants import BoolArray
@@ -170,7 +170,7 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord], cycles: Sequence
         writer(records, path)
 
     def observations(path: Path) -> None:
-        write_text(path, counts_markdown(*counts_of_records(cycles)))
+        write_text(path, counts_markdown(cycles))
 
     csv, netcdf, page = (folder.path / name for name in ("scores.csv", "scores.nc", "observations.md"))
     return [

@@ -147,6 +147,7 @@ class ImageRecorder:
             self._domain.grid,
             {name: cells.to_image(rows.observed) for name, rows in before.items() if rows is not None},
             {name: cells.to_image(rows.observed) for name, rows in after.items() if rows is not None},
+            images.products,
         )
         path = self._folder.feedback / feedback_name(observation.time)
         return partial(write_feedback, path, feedback, {"campaign": self._settings.campaign})

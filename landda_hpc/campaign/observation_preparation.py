@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from landda_hpc.model.protocol import SoilModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
 from landda_hpc.observation.bias_file import read_climatologies
 from landda_hpc.observation.check_section import CheckContext, CheckMemory, ModelSurface
+from landda_hpc.observation.combination import combined
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.quality import QualityControl, build_checks
@@ -171,6 +172,32 @@ def backgrounds_of(images: CycleImages, runs: Sequence[str]) -> dict[str, FloatA
     return {name: of_run.observed for name, of_run in rows if of_run is not None}
 
 
+class SeveralProducts:
+    """Processed observations of several products, of which some are combined into the one that is analysed.
+
+    Implements ``parts.ObservationStep``; also adds the observation of every product to ``images.products``.
+
+    Parameters
+    ----------
+    steps : processed observations by name of the product, in the order of the configuration.
+    verifying : names of those that are not assimilated.
+
+    Notes
+    -----
+    Local: rank 0.
+    """
+
+    def __init__(self, steps: Mapping[str, ProcessedObservations], verifying: Collection[str]) -> None:
+        self._steps, self._verifying = steps, verifying
+
+    def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
+        """See ``parts.ObservationStep``; DataError as ``PreparedObservations``."""
+        found = {name: step(images, surface) for name, step in self._steps.items()}
+        images.products = {name: one for name, one in found.items() if one is not None}
+        assimilated = [one for name, one in images.products.items() if name not in self._verifying]
+        return combined(assimilated) if assimilated else None
+
+
 class PreparedObservations:
     """Observations of the cycles in the form that is analysed: processed, and without withheld ones.
 
@@ -178,8 +205,8 @@ class PreparedObservations:
 
     Parameters
     ----------
-    source : of the observations.
-    processing : errors, bias treatment and quality control.
+    processed : observations of the product or of several, after errors, bias treatment and quality control.
+    source : of the first product, whose further layers serve for verification.
     withholding : observations kept for verification; None for none.
     domain : of the campaign.
     depths_m : scored layers, m.
@@ -192,14 +219,14 @@ class PreparedObservations:
 
     def __init__(
         self,
+        processed: ProcessedObservations | SeveralProducts,
         source: ObservationSource,
-        processing: ObservationProcessing,
         withholding: Withholding | None,
         domain: Domain,
         depths_m: Sequence[tuple[float, float]],
         runs: Sequence[str],
     ) -> None:
-        self._processed = ProcessedObservations(source, processing, domain, runs)
+        self._processed, self._source = processed, source
         self._withholding, self._cells = withholding, domain.cells
         self._layers = dict(zip(depths_m, domain.depth_names, strict=True))
         self._runs = runs
@@ -219,7 +246,7 @@ class PreparedObservations:
         backgrounds = backgrounds_of(images, self._runs)
         for warning in plausibility_warnings(observation, backgrounds.values(), self._cells):
             logger.warning("%s: %s", time, warning)
-        others = self._processed.source.other_layers(time, list(self._layers))
+        others = self._source.other_layers(time, list(self._layers))
         images.other_layers = {self._layers[depth]: image for depth, image in others.items()}
         return observation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -122,15 +122,21 @@ def add_counts(total: dict[str, int], counts: Mapping[str, int]) -> None:
         total[reason] = total.get(reason, 0) + number
 
 
-def counts_of_records(records: Iterable[Mapping[str, Any]]) -> tuple[int, dict[str, int]]:
+def counts_of_records(records: Iterable[Mapping[str, Any]], product: str | None = None) -> tuple[int, dict[str, int]]:
     """Number of times with observations, and cells by reason summed over them, from the lines of cycles.jsonl.
 
     All runs of a cycle use the same observations, so only the first line of a cycle is used.
+
+    Parameters
+    ----------
+    records : lines of cycles.jsonl.
+    product : name of one of several products; None: the observations that are assimilated.
     """
     total: dict[str, int] = {}
     seen: set[int] = set()
-    for record in records:
-        cycle = int(record["cycle"])
+    for line in records:
+        cycle = int(line["cycle"])
+        record = line if product is None else line.get("products", {}).get(product, {})
         if cycle not in seen and isinstance(record.get("observations"), Mapping):
             seen.add(cycle)
             add_counts(total, record["observations"])
@@ -152,15 +158,27 @@ def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str
     return rows
 
 
-def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
-    """The counts as a Markdown page."""
+def counts_markdown(records: Sequence[Mapping[str, Any]]) -> str:
+    """The counts of lines of cycles.jsonl as a Markdown page, with a section for each of several products."""
     page = MarkdownPage("Observations")
+    _add_counts(page, *counts_of_records(records))
+    for name in products_of_records(records):
+        page.section(f"Product {name}")
+        _add_counts(page, *counts_of_records(records, name))
+    return page.content()
+
+
+def products_of_records(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of several products in lines of cycles.jsonl, in the order of their first occurrence."""
+    return list(dict.fromkeys(name for record in records for name in record.get("products", ())))
+
+
+def _add_counts(page: MarkdownPage, n_times: int, counts: Mapping[str, int]) -> None:
     page.text(
         f"Times with observations: {n_times}. The table counts cells, summed over these times, by use or by the "
         f"first reason for their rejection."
     )
     page.table(("reason", "cells", "fraction of the values on soil"), counts_table(n_times, counts))
-    return page.content()
 
 
 def scale_energies(frame: Frame) -> Energies:

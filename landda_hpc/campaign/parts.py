@@ -197,6 +197,7 @@ class CampaignParts:
     updates : analysis method, depth and drift by name of the runs.
     keeper : of checkpoints.
     gathers_surface : a check of the observations needs ground temperature or snow.
+    products : names of several products, the same on every rank; empty with one product.
     observations : on rank 0; None elsewhere.
     referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
     stations : stations that are assimilated or withheld, on rank 0; None elsewhere and without any.
@@ -217,6 +218,7 @@ class CampaignParts:
     updates: Mapping[str, Update]
     keeper: StateKeeper
     gathers_surface: bool = False
+    products: Sequence[str] = ()
     observations: ObservationStep | None = None
     referee: ObservationStep | None = None
     stations: ObservationStep | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.observation_preparation import find_unusable
-from landda_hpc.config import CampaignConfig, Run, TimeConfig
+from landda_hpc.config import CampaignConfig, Observations, Run, TimeConfig
 from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.evaluation.referee import open_referee
@@ -67,13 +68,8 @@ def find_problems(
     is_stored = ModelSection.of(config.model).stored_states(config.data_root, config.time.start) is not None
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
-    for name, observed in (
-        ("observations", config.observations),
-        ("referee", config.referee),
-        ("stations", config.stations),
-    ):
-        checks = () if observed is None else observed.quality.checks
-        sections += [(check, f"{name}.quality.checks.{k}") for k, check in enumerate(checks)]
+    for name, observed in config.observed_sections.items():
+        sections += [(check, f"{name}.quality.checks.{k}") for k, check in enumerate(observed.quality.checks)]
     if config.observations.withheld is not None:
         sections.append((config.observations.withheld, "observations.withheld"))
     for where, path in (found for section, place in sections for found in _files_of_section(section, place)):
@@ -84,11 +80,8 @@ def find_problems(
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
-    problems += find_unusable(config.observations, grid, config.data_root, config.seed)
-    if config.referee is not None:
-        problems += find_unusable(config.referee, grid, config.data_root, config.seed, "referee")
-    if config.stations is not None:
-        problems += find_unusable(config.stations, grid, config.data_root, config.seed, "stations")
+    for name, observed in config.observed_sections.items():
+        problems += find_unusable(observed, grid, config.data_root, config.seed, name)
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)
@@ -137,32 +130,66 @@ def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Sources of the observations of a campaign.
+
+    Attributes
+    ----------
+    observations : of the first product.
+    products : of the further products by name; empty on ranks other than 0.
+    referee, stations : on rank 0; None without, and on other ranks.
+    """
+
+    observations: ObservationSource
+    products: Mapping[str, ObservationSource] = field(default_factory=dict)
+    referee: ObservationSource | None = None
+    stations: AssimilatedSource | None = None
+
+
+def open_products(
+    products: Mapping[str, Observations], catalogue: Catalogue, time: TimeConfig, seed: int, domain: Domain
+) -> dict[str, ObservationSource]:
+    """Open the sources of all products by section; errors as ``open_source``. Local."""
+    return {
+        section: open_source(product, catalogue, time, seed, domain.grid, domain.is_soil)
+        for section, product in products.items()
+    }
+
+
 def open_sources(
     config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
-) -> tuple[ObservationSource, ObservationSource | None, AssimilatedSource | None]:
-    """The observations, the referee and the stations, surveyed on rank 0; for a resumed campaign as at its start.
+) -> Sources:
+    """The products, the referee and the stations, surveyed on rank 0; for a resumed campaign as at its start.
 
     Collective.
     """
     with together(world, "searching observations"):
         time, catalogue = config.time, Catalogue(config.catalogue, config.data_root)
-        source = open_source(config.observations, catalogue, time, config.seed, domain.grid, domain.is_soil)
+        opened = open_products(config.compared_products, catalogue, time, config.seed, domain)
+        source = opened.pop("observations")
+        further = {section.removeprefix("products."): one for section, one in opened.items()}
         referee, stations = None, None
         if world.rank == 0:
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
             survey = _survey(time, source, None if resumed is None else resumed.survey_file, begins, "observations")
-            of_referee: list[str] = []
+            of_others: list[str] = []
+            for name, one in further.items():
+                file = None if resumed is None else resumed.product_survey_file(name)
+                found = _survey(time, one, file, begins, f"products.{name}")
+                of_others += [f"products.{name}: {problem}" for problem in found.problems]
+                logger.info("product %s: %s", name, found.describe())
             referee = open_referee(config.referee, catalogue, time, config.seed, config.observations.depth_m, domain)
             if referee is not None:
                 file = None if resumed is None else resumed.referee_survey_file
                 found = _survey(time, referee, file, begins, "referee")
-                of_referee = [f"referee: {problem}" for problem in found.problems]
+                of_others += [f"referee: {problem}" for problem in found.problems]
                 logger.info("referee: %s", found.describe())
             stations = open_stations(config.stations, catalogue, time, config.seed, config.observations.depth_m, domain)
             if stations is not None:
                 logger.info("stations: %s", stations.survey(time.analyses).describe())
             # A campaign with a checkpoint no longer needs its initial state.
-            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
+            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_others
             problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
             of_verification = find_verification_problems(
                 config.verification, catalogue, time, config.output.series, domain.grid
@@ -176,7 +203,7 @@ def open_sources(
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())
-    return source, referee, stations
+    return Sources(source, further, referee, stations)
 
 
 def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str) -> Survey:
@@ -190,15 +217,15 @@ def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, 
     return survey
 
 
-def save_surveys(
-    folder: CampaignFolder, source: ObservationSource, referee: ObservationSource | None, world: Communicator
-) -> None:
+def save_surveys(folder: CampaignFolder, sources: Sources, world: Communicator) -> None:
     """Save the surveys of the start, unless they exist: later files are also late at a resume. Collective.
 
     Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist. An
     extended campaign adds its further times.
     """
     with together(world, "saving the survey of observations"):
-        for one, file in ((source, folder.survey_file), (referee, folder.referee_survey_file)):
+        files = [(sources.observations, folder.survey_file), (sources.referee, folder.referee_survey_file)]
+        files += [(one, folder.product_survey_file(name)) for name, one in sources.products.items()]
+        for one, file in files:
             if world.rank == 0 and one is not None and set(one.surveyed) - set(read_survey(file) or ()):
                 write_survey(file, one.surveyed)

@@ -20,7 +20,7 @@ from landda_hpc.campaign.cycle_images import CycleImages, Stage
 from landda_hpc.campaign.depths import profile_cells, profile_records
 from landda_hpc.campaign.ensemble_records import EnsembleRecords
 from landda_hpc.campaign.run_rows import RunRows
-from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Run, TimeConfig, VerificationConfig
+from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Role, Run, TimeConfig, VerificationConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.evaluation.innovations_by_scale import WARNS_AFTER, InnovationsByScale, implausible_errors
 from landda_hpc.instances.domain import Domain, depth_name
@@ -41,6 +41,7 @@ from landda_hpc.verification.tables.score_records import (
     WITHHELD_STATIONS,
     ScoreRecord,
     headline,
+    product_reference,
 )
 from landda_hpc.water_ledger import LEDGER_ACCOUNTS
 
@@ -62,6 +63,7 @@ class RecordSettings:
     runs : of the campaign.
     has_nature : there is a nature run, the truth.
     time, observations, verification, output : of the configuration.
+    roles : role of each of several products by name; empty with one product.
     """
 
     campaign: str
@@ -73,6 +75,7 @@ class RecordSettings:
     observations: Observations
     verification: VerificationConfig
     output: OutputConfig
+    roles: Mapping[str, Role]
 
     @classmethod
     def of(cls, config: CampaignConfig) -> Self:
@@ -87,6 +90,7 @@ class RecordSettings:
             config.observations,
             config.verification,
             config.output,
+            config.roles,
         )
 
     def writes_images(self, cycle: int, time: datetime) -> bool:
@@ -285,6 +289,9 @@ class Recorder:
                 if layer in images.product_layers:
                     reference = f"{observation.source}, not assimilated"
                     yield reference, layer, columns.depth(rows, i), images.product_layers[layer]
+        for name, product in images.products.items():
+            reference = product_reference(name, is_assimilated=self._settings.roles[name] == "assimilate")
+            yield reference, self._observed_layer, columns.observed(rows), self._here(product.values)
 
     def _here(self, image: FloatArray) -> FloatArray:
         """Values of an image in the root's own cells, (n_owned,)."""
@@ -316,6 +323,8 @@ class Recorder:
                 if self._settings.observations.withheld is not None:
                     withheld = np.where(observation.is_withheld, observation.given, np.nan)
                     parts.append(_named("withheld", self._departures(statistics, *pair, withheld)))
+            if images.products:
+                parts.append(self._product_records(statistics, rows, after, images.products))
             if run.name in analyses:
                 analysis = analyses[run.name]
                 parts.append(_known(analysis.diagnostics))
@@ -325,6 +334,21 @@ class Recorder:
             if run.name in drift_accounts:
                 parts.append(_named("drift_water", self._water(statistics, drift_accounts[run.name])))
             yield partial(_joined, {"cycle": cycle, "time": images.time.isoformat(), "run": run.name}, parts)
+
+    def _product_records(
+        self,
+        statistics: CellStatistics,
+        rows: RunRows,
+        after: RunRows | None,
+        products: Mapping[str, ImageObservation],
+    ) -> _Part:
+        """Records of each of several products: counts by reason, O-B and O-A."""
+        observed = self._columns.observed
+        pair = observed(rows.mean), None if after is None else observed(after.mean)
+        departures = {name: self._departures(statistics, *pair, one.values) for name, one in products.items()}
+        return lambda: {
+            "products": {name: {"observations": products[name].counts, **found()} for name, found in departures.items()}
+        }
 
     def _layer_records(
         self,

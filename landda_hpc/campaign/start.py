@@ -15,7 +15,7 @@ from landda_hpc import fourier
 from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.cycle import Campaign, Outcome
 from landda_hpc.campaign.parts import BackgroundObserver, StateKeeper
-from landda_hpc.campaign.preflight import open_sources, save_surveys
+from landda_hpc.campaign.preflight import Sources, open_sources, save_surveys
 from landda_hpc.campaign.provenance import record_job
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
@@ -35,7 +35,6 @@ from landda_hpc.instances.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
-from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -109,7 +108,7 @@ def start_campaign(
     StoppedError : a stop request came during the spin-up, which is saved.
     """
     domain = make_domain(config, world.size)
-    source, referee, stations = open_sources(config, domain, world)
+    sources = open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}", asleep=True):
@@ -119,16 +118,16 @@ def start_campaign(
     with _unlocking_on_error(folder), _shown_as_running(folder, config.time, world):
         if on_folder is not None:
             on_folder(folder)
-        _describe(config.name, config.time, domain, source, mode, world)
+        _describe(config.name, config.time, domain, sources, mode, world)
         setup = model_setup(config, domain)
         models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
         domain.release_climatology()
-        base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
+        base = Foundation(config, domain, world, folder, models, instances, sources, setup.header)
         parts = build_parts(base, observer=observer)
         _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
-        save_surveys(folder, source, referee, world)
+        save_surveys(folder, sources, world)
         record_job(output, world, "start", 0, config.time.start.isoformat())
         return Campaign(parts)
 
@@ -175,9 +174,9 @@ def resume_campaign(
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
-            source, referee, stations = open_sources(config, domain, world, folder)
+            sources = open_sources(config, domain, world, folder)
             mode = _checkpoint_mode(config.checkpoint.mode, world)
-            _describe(config.name, config.time, domain, source, mode, world)
+            _describe(config.name, config.time, domain, sources, mode, world)
             setup = model_setup(config, domain, hash_at_start)
             models = ModelSection.of(config.model).make_system(setup, world, folder)
             path: Path | None = None
@@ -207,14 +206,14 @@ def resume_campaign(
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee, stations)
+            base = Foundation(config, domain, world, folder, models, instances, sources, setup.header)
             parts = build_parts(base, inventory)
             if memory is None:
                 _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:
                     parts.keeper.restore_memory(memory)
-            save_surveys(folder, source, referee, world)
+            save_surveys(folder, sources, world)
             event: Event = "start" if header is None else "resume"
             record_job(output, world, event, cycle, config.time.valid_time(cycle).isoformat())
     return Campaign(parts, cycle)
@@ -363,13 +362,11 @@ def _checkpoint_mode(mode: Mode, world: Communicator) -> str:
         return choose_mode(mode, world)
 
 
-def _describe(
-    name: str, time: TimeConfig, domain: Domain, source: ObservationSource, mode: str, world: Communicator
-) -> None:
+def _describe(name: str, time: TimeConfig, domain: Domain, sources: Sources, mode: str, world: Communicator) -> None:
     if world.rank == 0:
         logger.info("campaign %s: %s to %s", name, time.start, time.end)
         logger.info("grid: %s", domain.grid.describe())
         logger.info("layout: %s", domain.layout.describe())
-        logger.info("observations: %s, %g-%g m", source.label, *source.depth_m)
+        logger.info("observations: %s, %g-%g m", sources.observations.label, *sources.observations.depth_m)
         logger.info("checkpoints: %s HDF5", mode)
         logger.info("Fourier transforms: %s", fourier.version(fourier.chosen()))

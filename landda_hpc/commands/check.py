@@ -39,7 +39,7 @@ def command(
     that each run assumes, B + R; a warning appears if they do not fit.
     """
     from landda_hpc.campaign.estimate import estimate, kept_checkpoints, measure, needs
-    from landda_hpc.campaign.preflight import find_problems, survey_analyses
+    from landda_hpc.campaign.preflight import find_problems, open_products, survey_analyses
     from landda_hpc.config import load_config
     from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
     from landda_hpc.evaluation.referee import open_referee
@@ -47,18 +47,21 @@ def command(
     from landda_hpc.instances.campaign_weather import weather_problems
     from landda_hpc.instances.model_section import ModelSection
     from landda_hpc.instances.spun_up_start import initial_problems
-    from landda_hpc.observation.catalogue import Catalogue, open_source
+    from landda_hpc.observation.catalogue import Catalogue
 
     config = load_config(file, parse_overrides(overrides))
     sizes = measure(config, ranks)
     # A survey looks for files by name only, so the grid from the estimate will do.
-    time, observed, domain = config.time, config.observations, sizes.domain
+    time, depth_m, domain = config.time, config.observations.depth_m, sizes.domain
     catalogue = Catalogue(config.catalogue, config.data_root)
-    survey = survey_analyses(time, open_source(observed, catalogue, time, config.seed, domain.grid, domain.is_soil))
-    referee = open_referee(config.referee, catalogue, time, config.seed, observed.depth_m, domain)
-    of_referee = None if referee is None else survey_analyses(time, referee, "referee")
-    stations = open_stations(config.stations, catalogue, time, config.seed, observed.depth_m, domain)
-    problems = [f"referee: {problem}" for problem in (() if of_referee is None else of_referee.problems)]
+    opened = open_products(config.compared_products, catalogue, time, config.seed, domain)
+    surveys = {section: survey_analyses(time, source, section) for section, source in opened.items()}
+    survey = surveys.pop("observations")
+    referee = open_referee(config.referee, catalogue, time, config.seed, depth_m, domain)
+    if referee is not None:
+        surveys["referee"] = survey_analyses(time, referee, "referee")
+    stations = open_stations(config.stations, catalogue, time, config.seed, depth_m, domain)
+    problems = [f"{section}: {problem}" for section, found in surveys.items() for problem in found.problems]
     problems += find_problems(config, survey, sizes.grid, domain.case)
     problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
     problems += find_verification_problems(config.verification, catalogue, time, config.output.series, sizes.grid)
@@ -79,7 +82,7 @@ def command(
         ("instances", _instances(config.runs, has_nature=config.twin is not None)),
         ("layout", sizes.domain.layout.describe()),
         ("observations", survey.describe()),
-        *((("referee", of_referee.describe()),) if of_referee is not None else ()),
+        *((section, found.describe()) for section, found in surveys.items()),
         *((("stations", stations.survey(time.analyses).describe()),) if stations is not None else ()),
         *estimate(needs(config, sizes, measured), sizes, why_not).items(),
         *ModelSection.of(config.model).estimate(time, domain.case, len(config.instance_names), n_kept).items(),

@@ -106,28 +106,45 @@ def climatology(
 
 
 def _report_folder(path: Path, overrides: list[str] | None) -> dict[str, object]:
-    from landda_hpc.campaign.observation_report import counts_of_records
+    from landda_hpc.campaign.observation_report import counts_of_records, products_of_records
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     if overrides:
         raise ConfigError("--set changes a configuration; the counts of a campaign's folder cannot be changed.")
-    n_times, counts = counts_of_records(CampaignFolder.open(path).read_records("cycles"))
-    _print_counts(f"{path}: times with observations {n_times}", n_times, counts)
-    return {"n_times": n_times, "counts": counts}
+    records = CampaignFolder.open(path).read_records("cycles")
+    found: dict[str, object] = {}
+    for product in (None, *products_of_records(records)):
+        n_times, counts = counts_of_records(records, product)
+        name = f"{path}" if product is None else f"{path}, product {product}"
+        _print_counts(f"{name}: times with observations {n_times}", n_times, counts)
+        if product is None:
+            found |= {"n_times": n_times, "counts": counts}
+        else:
+            found[f"product {product}"] = {"n_times": n_times, "counts": counts}
+    return found
 
 
 def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
     from landda_hpc.campaign.observation_report import report_observations
+    from landda_hpc.campaign.preflight import open_products
     from landda_hpc.config import load_config
     from landda_hpc.instances.domain import make_domain
-    from landda_hpc.observation.catalogue import Catalogue, open_source
+    from landda_hpc.observation.catalogue import Catalogue
 
     config = load_config(path, parse_overrides(overrides))
-    domain = make_domain(config, 1)
-    observed, catalogue = config.observations, Catalogue(config.catalogue, config.data_root)
-    source = open_source(observed, catalogue, config.time, config.seed, domain.grid, domain.is_soil)
-    found = report_observations(observed, config.time, domain, source, config.data_root, config.seed)
-    title = f"{path}: times with observations {len(found.times)}, without {len(found.missing)}"
+    domain, catalogue = make_domain(config, 1), Catalogue(config.catalogue, config.data_root)
+    plain: dict[str, object] = {}
+    products = config.compared_products
+    for section, source in open_products(products, catalogue, config.time, config.seed, domain).items():
+        product = products[section]
+        found = report_observations(product, config.time, domain, source, config.data_root, config.seed)
+        _print_report(str(path) if product.name is None else f"{path}, product {product.name}", found)
+        plain |= found.to_plain() if section == "observations" else {f"product {product.name}": found.to_plain()}
+    return plain
+
+
+def _print_report(title: str, found: ObservationReport) -> None:
+    title = f"{title}: times with observations {len(found.times)}, without {len(found.missing)}"
     _print_counts(title, len(found.times), found.counts)
     console = Console()
     if found.left_out:
@@ -142,7 +159,6 @@ def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
             highlight=False,
         )
     _print_effect(found)
-    return found.to_plain()
 
 
 def _print_counts(title: str, n_times: int, counts: Mapping[str, int]) -> None:

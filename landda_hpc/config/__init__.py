@@ -27,6 +27,7 @@ from landda_hpc.config.observations import (
     Observations,
     Referee,
     RefereeStations,
+    Role,
     TwinObservations,
     WithheldConfig,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "RegressionDepth",
     "RegriddingConfig",
     "RestartConfig",
+    "Role",
     "Run",
     "Section",
     "SeriesConfig",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
 from landda_hpc.config.model import MODELS, Model
-from landda_hpc.config.observations import AnyEntry, Observations, ObservationUse, Referee
+from landda_hpc.config.observations import FOR_ALL_PRODUCTS, AnyEntry, Observations, ProductName, Referee, Role
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
+from landda_hpc.config.products import or_a_list, with_products
 from landda_hpc.config.runs import METHODS, Run
 from landda_hpc.config.section import THINNEST_M, Section, Word
 from landda_hpc.config.stations import Stations
@@ -62,7 +63,16 @@ class CampaignConfig(Section):
     catalogue: dict[Word, AnyEntry] = Field(
         {}, max_length=1000, description="named datasets for assimilation and verification"
     )
-    observations: Observations
+    observations: Observations = Field(
+        description="the assimilated product, or a list of products, each with name and role",
+        json_schema_extra=or_a_list,
+    )
+    products: dict[ProductName, Observations] = Field(
+        {},
+        max_length=100,
+        description="further products by name, each with its role: written as a list in 'observations' "
+        "(docs/observations.md)",
+    )
     referee: Referee | None = Field(
         None,
         description="second product, or stations, with independent errors. It is not assimilated, but determines the "
@@ -84,6 +94,11 @@ class CampaignConfig(Section):
     output: OutputConfig = Field(default_factory=OutputConfig)
     verification: VerificationConfig = Field(default_factory=VerificationConfig)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _divide_products(cls, raw: Any) -> Any:
+        return with_products(raw) if isinstance(raw, Mapping) else raw
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = self._problems_of_model()
@@ -94,21 +109,6 @@ class CampaignConfig(Section):
         if "nature" in names:
             problems.append("'nature' is the name of the nature run: choose another name for the run")
         problems += self._ensemble_problems()
-        if self.observations.kind == "twin" and self.twin is None:
-            problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
-        assimilated = self.observations.catalogue_entry
-        if assimilated is not None:
-            entry = self.catalogue.get(assimilated)
-            if entry is None:
-                problems.append(
-                    f"observations.entry = {assimilated} is not in the catalogue, which has "
-                    f"{', '.join(self.catalogue) or 'no entry'}"
-                )
-            elif not entry.is_gridded:
-                problems.append(
-                    f"observations.entry = {assimilated} has stations ({entry.product}), which serve for "
-                    f"verification only; name an entry with a gridded product"
-                )
         intervals = [("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)]
         if self.checkpoint.own_restarts is not None:
             intervals.append(("checkpoint.restarts", self.checkpoint.own_restarts.every_hours))
@@ -140,17 +140,12 @@ class CampaignConfig(Section):
             problems.append(
                 f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m, at least 1 mm thick"
             )
-        innovation = self.observations.quality.innovation
-        if innovation is not None and innovation.run not in (None, *names):
-            problems.append(
-                f"observations.quality.innovation.run = '{innovation.run}': there is no run of that "
-                f"name; expected one of {', '.join(names)}"
-            )
         for run in self.runs:
             found = run.problems(self.observations, self.parallel)
             if run.curvelet_frame is not None:
                 found += run.curvelet_frame.problems(self.grid)
             problems += [f"run '{run.name}': {problem}" for problem in found]
+        problems += self._product_problems()
         problems += self._verification_problems() + self._referee_problems() + self._station_problems()
         if problems:
             raise ValueError("\n".join(problems))
@@ -206,6 +201,55 @@ class CampaignConfig(Section):
                 problems.append(f"run '{run.name}': give either 'ensemble' or 'perturbation', not both")
         return problems
 
+    def _product_problems(self) -> list[str]:
+        """Conflicts between the products, and with the other sections."""
+        problems, names = [], [run.name for run in self.runs]
+        if self.observations.role != "assimilate":
+            problems.append(
+                f"observations.role = {self.observations.role}: this one product is assimilated; give a list of "
+                "products for other roles"
+            )
+        for section, product in self.compared_products.items():
+            if product.kind == "twin" and self.twin is None:
+                problems.append(f"{section}.kind = twin needs the section 'twin' (the nature run)")
+            assimilated = product.catalogue_entry
+            entry = self.catalogue.get(assimilated or "")
+            if assimilated is not None and entry is None:
+                problems.append(
+                    f"{section}.entry = {assimilated} is not in the catalogue, which has "
+                    f"{', '.join(self.catalogue) or 'no entry'}"
+                )
+            elif entry is not None and not entry.is_gridded:
+                problems.append(
+                    f"{section}.entry = {assimilated} has stations ({entry.product}), which serve for "
+                    f"verification only; name an entry with a gridded product"
+                )
+            innovation = product.quality.innovation
+            if innovation is not None and innovation.run not in (None, *names):
+                problems.append(
+                    f"{section}.quality.innovation.run = '{innovation.run}': there is no run of that "
+                    f"name; expected one of {', '.join(names)}"
+                )
+        for name, product in self.products.items():
+            if product.role == "referee" or product.name is not None or name == self.observations.name:
+                problems.append(
+                    f"products.{name}: found role {product.role} and name {product.name}; expected another name than "
+                    "that of the first product, role assimilate or verify, and no key 'name'"
+                )
+            if product.depth_m != self.observations.depth_m:
+                problems.append(
+                    f"products.{name}.depth_m = {product.depth_m} differs from observations.depth_m = "
+                    f"{self.observations.depth_m}: give all products the same layer (verification.references compares "
+                    "products at other depths)"
+                )
+            used = [key for key in FOR_ALL_PRODUCTS if getattr(product, key)]
+            problems += [
+                f"products.{name}.{key}: give it to the first assimilated product; it holds for all" for key in used
+            ]
+        if self.products and self.observations.name is None:
+            problems.append("observations.name is missing: with several products every one needs a name")
+        return problems
+
     def _referee_problems(self) -> list[str]:
         """Conflicts between the referee and the other sections."""
         referee, observed = self.referee, self.observations
@@ -232,7 +276,7 @@ class CampaignConfig(Section):
                     f"referee.depth_m = {referee.depth_m} differs from observations.depth_m = {observed.depth_m}: "
                     f"give both the same layer"
                 )
-            used = [name for name in ObservationUse.model_fields if getattr(referee, name)]
+            used = [name for name in FOR_ALL_PRODUCTS if getattr(referee, name)]
             problems += [f"referee.{name}: a referee is not assimilated; remove the key" for name in used]
         is_same = referee.kind == observed.kind and referee.kind != "twin"
         mine, other = ((section.catalogue_entry, getattr(section, "path", None)) for section in (referee, observed))
@@ -319,6 +363,26 @@ class CampaignConfig(Section):
     def state_names(self) -> tuple[str, ...]:
         """Variables of the tiles' state, in restart order."""
         return STATE_OF_PHYSICS[self.physics]
+
+    @property
+    def compared_products(self) -> dict[str, Observations]:
+        """Products that are assimilated or compared with the runs, by section: 'observations', 'products.NAME'."""
+        further = {f"products.{name}": one.model_copy(update={"name": name}) for name, one in self.products.items()}
+        return {"observations": self.observations} | further
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """Role of each of several products by its name; empty with one product."""
+        if not self.products:
+            return {}
+        return {str(product.name): product.role for product in self.compared_products.values()}
+
+    @property
+    def observed_sections(self) -> dict[str, Observations | Referee | Stations]:
+        """Every section with observations, by its name: of the products, the referee and the stations."""
+        found: dict[str, Observations | Referee | Stations] = {**self.compared_products}
+        found |= {} if self.referee is None else {"referee": self.referee}
+        return found if self.stations is None else found | {"stations": self.stations}
 
     @property
     def scored_since(self) -> datetime:

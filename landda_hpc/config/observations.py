@@ -101,12 +101,27 @@ class WithheldConfig(Section):
         return self
 
 
+Role = Literal["assimilate", "referee", "verify"]
+
+ProductName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+
+
 class ObservationUse(Section):
     """Uses of observations other than assimilation."""
 
     # Until a configuration is read, quality checks need not be loaded.
     model_config = ConfigDict(defer_build=True)
 
+    name: ProductName | None = Field(
+        None,
+        description="name of the product in records, feedback and reports; every product of a list needs one. Random "
+        "numbers of a twin's product are keyed by it",
+    )
+    role: Role = Field(
+        "assimilate",
+        description="in a list: the product is assimilated; is the referee, which determines gains of runs that learn "
+        "their errors; or is only compared with the runs in every cycle",
+    )
     withheld: WithheldConfig | None = Field(
         None, description="observations that are kept for verification; default none"
     )
@@ -406,6 +421,9 @@ class RefereeStations(StationsConfig):
 
 
 Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]
+
+FOR_ALL_PRODUCTS: Final = ("withheld", "monitor_only", "feedback")
+"""Keys of the first assimilated product that hold for all products of a campaign."""
 
 Referee = Annotated[
     TwinObservations | GldasObservations | CatalogueObservations | RefereeStations, Field(discriminator="kind")

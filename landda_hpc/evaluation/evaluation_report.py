@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -116,7 +116,7 @@ def verify_campaign(
     no_benchmark: tuple[Benchmark, ...] = ()
     read = partial(read_benchmarks, asked.benchmarks, config.data_root)
     relations = reference_relations(
-        asked.references, catalogue, config.observations, referee, is_twin=config.twin is not None
+        asked.references, catalogue, config.compared_products.values(), referee, is_twin=config.twin is not None
     )
     with labelled(config.output.label):
         page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
@@ -324,25 +324,29 @@ def reference_note(name: str, relations: Mapping[str, str], n_missing: int, n_ti
 def reference_relations(
     references: Sequence[ReferenceConfig],
     catalogue: Catalogue,
-    observations: Observations,
+    products: Collection[Observations],
     referee: Referee | None,
     *,
     is_twin: bool,
 ) -> dict[str, str]:
-    """Return the relation of each reference to the campaign, by name: assimilated, referee, or independent."""
+    """Return the relation of each reference to the campaign, by name: assimilated, referee, or independent.
+
+    ``products`` are those that are assimilated or compared with the runs, the first one first.
+    """
+    assimilated = [product.catalogue_entry for product in products if product.role == "assimilate"]
+    known = ["gldas_noah" if entry is None else catalogue.entries[entry].product for entry in assimilated]
 
     def relation(entry: str) -> str:
         if is_twin:
             return "The campaign is a twin: its observations are synthetic, so this reference is independent."
-        if observations.monitor_only:
+        if next(iter(products)).monitor_only:
             return "The campaign assimilated nothing."
         if referee is not None and referee.catalogue_entry == entry:
             return "It was the referee: it determined gains, so it is not independent evidence."
-        assimilated = observations.catalogue_entry
-        if assimilated == entry:
+        if entry in assimilated:
             return "It was assimilated: the scores show how well it was fitted, not the quality of the analysis."
-        product = "gldas_noah" if assimilated is None else catalogue.entries[assimilated].product
-        if product == catalogue.entries[entry].product and product != "cf":
+        product = catalogue.entries[entry].product
+        if product in known and product != "cf":
             return f"The same product ({product}) was assimilated: it is not independent evidence."
         return "It was not assimilated."
 

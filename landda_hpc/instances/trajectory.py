@@ -45,11 +45,13 @@ def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     observations = dict(kept.get("observations") or {})
     catalogue = kept.pop("catalogue", None) or {}
     others = ("referee", "stations")
-    used = {section.get("entry") for section in (observations, *(kept.get(name) or {} for name in others))} - {None}
+    products = kept.get("products") or {}
+    sections = observations, *(kept.get(name) or {} for name in others), *products.values()
+    used = {section.get("entry") for section in sections} - {None}
     if used:
         kept["catalogue"] = {name: entry for name, entry in catalogue.items() if name in used}
-    for name in others:
-        if kept.get(name) is None:
+    for name in (*others, "products"):
+        if not kept.get(name):
             kept.pop(name, None)
     observations.pop("feedback", None)  # writes files, changes nothing
     kept["observations"] = observations
@@ -144,8 +146,8 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
     """
     recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
     catalogue = dict(asked.catalogue)
-    for section in (campaign.observations, campaign.referee, campaign.stations):
-        if section is not None and section.catalogue_entry is not None:
+    for section in campaign.observed_sections.values():
+        if section.catalogue_entry is not None:
             catalogue[section.catalogue_entry] = campaign.catalogue[section.catalogue_entry]
     return campaign.model_copy(
         update={

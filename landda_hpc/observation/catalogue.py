@@ -16,6 +16,7 @@ from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin_defects import Defects
 from landda_hpc.observation.twin_observations import TwinObservationSource
+from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.regions import std_by_region
 
 
@@ -39,7 +40,7 @@ def open_source(
     Parameters
     ----------
     observations : the section.
-    catalogue, time, seed : of the campaign.
+    catalogue, time, seed : of the campaign. The errors of a twin's product with a name are keyed by the name, too.
     grid : the model grid.
     is_soil : cells that can take observations (updatable soil), shape (n_lat, n_lon).
 
@@ -49,6 +50,8 @@ def open_source(
     MissingFileError, DataError : the file of a region with separate errors.
     """
     if observations.kind == "twin":
+        if observations.name is not None:
+            seed = int(keyed_generator(seed, "observations of product", observations.name).integers(2**63))
         std = std_by_region(grid, observations.error_std, observations.error_std_regions, catalogue.data_root)
         return TwinObservationSource(
             seed,

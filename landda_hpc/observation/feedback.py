@@ -41,6 +41,7 @@ class Feedback:
     runs : names.
     background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has no value.
     reasons : flag values in words: those of ``observation.image_observation.Flag``, and of further checks.
+    products : each of several products by name; empty with one product.
     """
 
     time: datetime
@@ -56,6 +57,23 @@ class Feedback:
     background: FloatArray
     analysis: FloatArray
     reasons: Mapping[int, str] = field(default_factory=lambda: {int(flag): words for flag, words in REASONS.items()})
+    products: Mapping[str, ProductFeedback] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductFeedback:
+    """Observations of one of several products at the points of a feedback.
+
+    Attributes
+    ----------
+    value, error_std : m3 m-3, (n,); NaN where the product has none.
+    flag : (n,), in words in ``reasons``.
+    """
+
+    value: FloatArray
+    error_std: FloatArray
+    flag: npt.NDArray[np.uint8]
+    reasons: Mapping[int, str]
 
 
 def collect(
@@ -63,8 +81,9 @@ def collect(
     grid: Grid,
     backgrounds: Mapping[str, FloatArray],
     analyses: Mapping[str, FloatArray],
+    products: Mapping[str, ImageObservation] | None = None,
 ) -> Feedback:
-    """Collect the feedback of one time: every cell for which the source gave a value. Local.
+    """Collect the feedback of one time: every cell for which the source or a product gave a value. Local.
 
     Parameters
     ----------
@@ -72,15 +91,18 @@ def collect(
     grid : the model grid.
     backgrounds : by run, at the observed depth, m3 m-3, (n_lat, n_lon), NaN without soil.
     analyses : the same for the runs that made an analysis.
+    products : observations of each of several products.
 
     Raises
     ------
     ShapeError : an image of another shape.
     """
-    images = [observation.given, *backgrounds.values(), *analyses.values()]
+    products = products or {}
+    given = [observation.given, *(one.given for one in products.values())]
+    images = [*given, *backgrounds.values(), *analyses.values()]
     if any(image.shape != grid.shape for image in images):
         raise ShapeError(f"feedback of images {sorted({i.shape for i in images})}; the grid is {grid.describe()}.")
-    cell = np.flatnonzero(np.isfinite(observation.given)).astype(np.int64)
+    cell = np.flatnonzero(np.isfinite(given).any(axis=0)).astype(np.int64)
     row, column = np.divmod(cell, grid.lon.size)
     nothing = np.full(grid.shape, np.nan)
     std = nothing if observation.error_std is None else observation.error_std
@@ -103,6 +125,15 @@ def collect(
         background=at_cells([backgrounds[name] for name in runs]),
         analysis=at_cells([analyses.get(name, nothing) for name in runs]),
         reasons=observation.reasons,
+        products={
+            name: ProductFeedback(
+                one.given.ravel()[cell],
+                (nothing if one.error_std is None else one.error_std).ravel()[cell],
+                one.flags.ravel()[cell],
+                one.reasons,
+            )
+            for name, one in products.items()
+        },
     )
 
 
@@ -137,7 +168,10 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         **(attributes or {}),
         **_FORMAT.attributes(),
     }
-    with new_netcdf(path, 8 * n * (8 + 2 * n_run) + 65536, of_file) as file:
+    if feedback.products:
+        of_file["products"] = " ".join(feedback.products)
+    n_values = 8 + 2 * n_run + 3 * len(feedback.products)
+    with new_netcdf(path, 8 * n * n_values + 65536, of_file) as file:
         file.dimensions({"observation": n, "run": n_run, "name_length": _NAME_LENGTH, "bnds": 2})
         encoded = {"long_name": "name of the run", "_Encoding": "ascii"}
         names = file.create("run_name", "S1", ("run", "name_length"), encoded)
@@ -159,14 +193,15 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         _write(
             file, "error_std", point, feedback.error_std, {"standard_name": f"{_STANDARD_NAME} standard_error", **std}
         )
-        flag = {
-            "standard_name": "status_flag",
-            "long_name": "use of the observation",
-            "flag_values": np.array(list(feedback.reasons), dtype=np.uint8),
-            "flag_meanings": " ".join(words.replace(" ", "_").replace("'", "") for words in feedback.reasons.values()),
-            "coordinates": common["coordinates"],
-        }
-        _write(file, "flag", point, feedback.flag, flag)
+        flag = {"long_name": "use of the observation", "coordinates": common["coordinates"]}
+        _write(file, "flag", point, feedback.flag, flag | _flag_attributes(feedback.reasons))
+        for product, of_product in feedback.products.items():
+            text = {"standard_name": _STANDARD_NAME, "long_name": f"observation of product {product}", **common}
+            _write(file, f"value_{product}", point, of_product.value, text)
+            text = {**std, "long_name": f"standard deviation of the error of product {product}"}
+            _write(file, f"error_std_{product}", point, of_product.error_std, text)
+            text = {**flag, "long_name": f"use of the observation of product {product}"}
+            _write(file, f"flag_{product}", point, of_product.flag, text | _flag_attributes(of_product.reasons))
         for name, values in (("background", feedback.background), ("analysis", feedback.analysis)):
             text = {"standard_name": _STANDARD_NAME, "long_name": f"{name} at the observed depth", **common}
             _write(file, name, ("run", "observation"), values, text)
@@ -202,7 +237,24 @@ def read_feedback(path: Path) -> Feedback:
             runs=tuple(file.file_attribute("runs").split()),
             background=file.values("background"),
             analysis=file.values("analysis"),
+            products={
+                name: ProductFeedback(
+                    file.values(f"value_{name}"),
+                    file.values(f"error_std_{name}"),
+                    file.values(f"flag_{name}").astype(np.uint8),
+                    {int(flag): words for flag, words in REASONS.items()},
+                )
+                for name in file.file_attribute("products").split()
+            },
         )
+
+
+def _flag_attributes(reasons: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "standard_name": "status_flag",
+        "flag_values": np.array(list(reasons), dtype=np.uint8),
+        "flag_meanings": " ".join(words.replace(" ", "_").replace("'", "") for words in reasons.values()),
+    }
 
 
 def feedback_hours(time: datetime) -> float:

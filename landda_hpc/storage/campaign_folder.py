@@ -14,7 +14,8 @@
     branched_from.h5  copy of the parent's checkpoint, in a branch
     summary.md, report.html  tables and figures   .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
-    observations.json, referee.json   observations available at the start, see storage.observation_survey
+    observations.json, observations_NAME.json, referee.json
+                    observations available at the start, see storage.observation_survey
     .landda.json    mark of the folder, written first, see storage.folder_marker
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
@@ -80,6 +81,16 @@ class CampaignFolder:
         self.checkpoints, self.restart = path / "checkpoints", path / "restart"
         self.images, self.figures, self.feedback = path / "images", path / "figures", path / "feedback"
         self._lock = FolderLock(path / LOCK)
+
+    def product_survey_file(self, name: str) -> Path:
+        """List of the observations of a further product available at the start; missing if it is not needed."""
+        return self.path / f"observations_{name}.json"
+
+    @property
+    def survey_files(self) -> list[Path]:
+        """The lists that exist."""
+        files = [self.survey_file, self.referee_survey_file, *sorted(self.path.glob("observations_*.json"))]
+        return [file for file in files if file.is_file()]
 
     @classmethod
     def create(cls, path: Path, config_text: str, *, overwrite: bool = False, claim: Claim | None = None) -> Self:

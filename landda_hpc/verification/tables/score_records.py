@@ -34,6 +34,12 @@ WITHHELD_STATIONS: Final = "withheld stations"
 ASSIMILATED_STATIONS: Final = "assimilated stations"
 """Stations in cells whose values the runs of the method 'hybrid' may assimilate: a fit for these runs."""
 
+
+def product_reference(name: str, *, is_assimilated: bool) -> str:
+    """Name of one of several products as a reference; an assimilated one shows a fit, not an independent check."""
+    return f"{name}, assimilated" if is_assimilated else f"{name}, not assimilated"
+
+
 STAGES: Final = ("background", "analysis", "forecast")
 WINDOWS: Final = ("assimilation", "forecast")
 SCORES: Final[dict[str, tuple[str, str]]] = {

@@ -16,6 +16,7 @@ from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.increments import AnalysisOfObservedDepth, AnalysisOfUpperLayers, RunUpdate
 from landda_hpc.campaign.observation_preparation import MEMORY_KEY
+from landda_hpc.campaign.preflight import Sources
 from landda_hpc.campaign.run_rows import RunRows
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import N_SOIL
@@ -68,7 +69,7 @@ def foundations(path: Path, size: int, **raw: Any) -> Callable[[Communicator], F
         folder, models = CampaignFolder(path), FakeModels(Events())
         source = Source(domain.grid.shape, domain.is_soil)
         instances, header = bare_instances(config.runs, has_nature=True), model_setup(config, domain).header
-        return Foundation(config, domain, world, folder, models, instances, source, header)
+        return Foundation(config, domain, world, folder, models, instances, Sources(source), header)
 
     return make
 
@@ -101,7 +102,7 @@ def test_every_run_gets_its_analysis_and_memory(tmp_path: Path) -> None:
 def test_the_schedule_knows_observed_times_of_the_free_forecast(tmp_path: Path) -> None:
     base = foundation(tmp_path)
     schedule = build_parts(base).schedule
-    assert base.source.asked == [[START + n * 6 * HOUR for n in range(5, 9)]]
+    assert base.sources.observations.asked == [[START + n * 6 * HOUR for n in range(5, 9)]]
     assert schedule.observed_later == {LATER} and schedule.may_be_observed(LATER)
     assert not schedule.may_be_observed(START + 30 * HOUR)
     monitoring = build_parts(foundation(tmp_path, observations={"kind": "twin", "monitor_only": True})).schedule

@@ -110,7 +110,7 @@ def texts_of(config: CampaignConfig) -> str:
             stations.real_station_words(model, forcing, is_twin=False),
         ]
         relations = reference_relations(
-            config.verification.references, catalogue_of(config), observations, config.referee, is_twin=False
+            config.verification.references, catalogue_of(config), [observations], config.referee, is_twin=False
         )
         found += [reference_note(name, relations, 0, 9) for name in ("CLDAS", "gldas", "again")]
     found += [
