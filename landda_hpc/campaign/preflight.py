@@ -152,7 +152,7 @@ def open_products(
 ) -> dict[str, ObservationSource]:
     """Open the sources of all products by section; errors as ``open_source``. Local."""
     return {
-        section: open_source(product, catalogue, time, seed, domain.grid, domain.is_soil)
+        section: open_source(product, catalogue, time, seed, domain.grid, domain.is_soil, domain.porosity)
         for section, product in products.items()
     }
 

@@ -370,7 +370,7 @@ PRODUCT_ENTRIES: Final[Registry[CatalogueEntry]] = Registry(
     "landda_hpc.formats.products.entries",
     order=(
         "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
-        "esa_cci", "cf",
+        "esa_cci", "smos_l3", "smos_l4", "ascat", "cgls_swi", "cf",
     ),
     group="landda_hpc.products",
 )  # fmt: skip

@@ -41,4 +41,4 @@ def open_referee(
         found = StationsInCells(referee, catalogue, time.analyses, depth_m, domain, "referee")
         return StationSource(found, referee.representativeness_std)
     own = int(keyed_generator(seed, "second observations").integers(2**63))
-    return open_source(referee, catalogue, time, own, domain.grid, domain.is_soil)
+    return open_source(referee, catalogue, time, own, domain.grid, domain.is_soil, domain.porosity)

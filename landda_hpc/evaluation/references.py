@@ -256,8 +256,14 @@ def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float
 
     Raises
     ------
-    ConfigError : no layer, or not every layer of the settings, ends within the recorded depth, m.
+    ConfigError : no layer, or not every layer of the settings, ends within the recorded depth, m; or the product is a
+        degree of saturation without a porosity.
     """
+    if dataset.product.is_saturation:
+        raise ConfigError(
+            f"reference {settings.name or settings.entry}: {dataset.label} is a degree of saturation. Give the "
+            f"porosity, a number in m3 m-3, in catalogue.{settings.entry}."
+        )
     depths = settings.depths_m or dataset.depths_m
     chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
     if not chosen or (settings.depths_m and len(chosen) < len(depths)):

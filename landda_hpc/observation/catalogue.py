@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landda_hpc.config import CatalogueEntry, Observations, TimeConfig, TwinObservations
-from landda_hpc.constants import BoolArray
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.grid import Grid
@@ -33,7 +33,13 @@ class Catalogue:
 
 
 def open_source(
-    observations: Observations, catalogue: Catalogue, time: TimeConfig, seed: int, grid: Grid, is_soil: BoolArray
+    observations: Observations,
+    catalogue: Catalogue,
+    time: TimeConfig,
+    seed: int,
+    grid: Grid,
+    is_soil: BoolArray,
+    porosity: FloatArray | None = None,
 ) -> ObservationSource:
     """Return the source of a section of observations. Local.
 
@@ -43,6 +49,7 @@ def open_source(
     catalogue, time, seed : of the campaign. The errors of a twin's product with a name are keyed by the name, too.
     grid : the model grid.
     is_soil : cells that can take observations (updatable soil), shape (n_lat, n_lon).
+    porosity : of the model, m3 m-3, (n_lat, n_lon), for products of saturation.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def open_source(
         dataset = Dataset(GLDAS_NOAH, catalogue.data_root, observations.path, damaged=observations.damaged)
     else:
         dataset = catalogue.dataset(observations.entry)
-    return ProductSource(dataset, observations, grid, is_soil, catalogue.data_root)
+    return ProductSource(dataset, observations, grid, is_soil, catalogue.data_root, porosity)
 
 
 def _persistence(observations: TwinObservations, time: TimeConfig) -> Persistence | None:

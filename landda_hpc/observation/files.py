@@ -49,6 +49,7 @@ class ProductSource:
     grid : the model grid.
     is_soil : the model's cells with updatable soil, shape (n_lat, n_lon).
     data_root : folder in which regridding weights are stored, if they are.
+    porosity : of the model, m3 m-3, (n_lat, n_lon), with which products of saturation are multiplied.
 
     Attributes
     ----------
@@ -66,8 +67,20 @@ class ProductSource:
     """
 
     def __init__(
-        self, dataset: Dataset, config: FileObservations, grid: Grid, is_soil: BoolArray, data_root: Path = Path()
+        self,
+        dataset: Dataset,
+        config: FileObservations,
+        grid: Grid,
+        is_soil: BoolArray,
+        data_root: Path = Path(),
+        porosity: FloatArray | None = None,
     ) -> None:
+        if dataset.product.is_saturation and porosity is None:
+            raise ConfigError(
+                f"{dataset.label} is a degree of saturation; its entry of the catalogue has porosity: model, which is "
+                "not known here. Give a number, m3 m-3."
+            )
+        self._porosity = porosity if dataset.product.is_saturation else None
         depth_m = config.depth_m
         if is_soil.shape != grid.shape:
             raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
@@ -161,15 +174,16 @@ class ProductSource:
         if not images:
             return None
         mean = mean_over(images, self._window.n_needed(self._dataset.product.step, stamp))
-        return ImageObservation.flagged(
-            mean.values, self._is_soil, time, self.depth_m, self.label, mean.error_std, mean.refused
-        )
+        values, std = mean.values, mean.error_std
+        if self._porosity is not None:
+            values, std = values * self._porosity, None if std is None else std * self._porosity
+        return ImageObservation.flagged(values, self._is_soil, time, self.depth_m, self.label, std, mean.refused)
 
     def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
         """Layers that are not assimilated, for verification; see ``ObservationSource.other_layers``."""
         top, bottom = self.depth_m
         found: dict[DepthRange, FloatArray] = {}
-        if self._dataset.product.stamp == "overpasses":
+        if self._dataset.product.stamp == "overpasses" or self._porosity is not None:
             return found
         for depth in depths_m:
             is_apart = depth[0] >= bottom or depth[1] <= top

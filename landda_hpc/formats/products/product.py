@@ -186,6 +186,8 @@ class Product:
         time axis; None if names have the provider's form.
     granule : for a product that merges files, returns granule (half orbit) and version in a file's name; the greatest
         version is used. It returns None for a name without them; such a file is its only version.
+    is_saturation : values are fractions of saturation, 0..1, instead of m3 m-3; the source multiplies them with a
+        porosity.
     """
 
     key: str
@@ -203,6 +205,7 @@ class Product:
     merges: bool = False
     opens_named: Callable[[Callable[[Path], datetime]], Callable[[Path], ProductFile]] | None = None
     granule: Callable[[str], tuple[str, str] | None] | None = None
+    is_saturation: bool = False
 
     @property
     def day_begin(self) -> timedelta:

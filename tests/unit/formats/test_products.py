@@ -188,7 +188,7 @@ def test_days_of_daily_products() -> None:
 
 def test_the_registry_is_complete() -> None:
     tried = {key for key, product in PRODUCTS.items() if product.tried}
-    assert tried == {"gldas_noah", "era5", "era5_land", "smap_l2", "esa_cci"}
+    assert tried == {"gldas_noah", "era5", "era5_land", "smap_l2", "esa_cci", "smos_l3"}
     for key, product in PRODUCTS.items():
         assert product_of_entry("mine", PRODUCT_ENTRIES.make(key, path="x")) is product
         assert product.key == key
@@ -205,7 +205,7 @@ def test_the_registry_is_complete() -> None:
             # The whole range fits into m3 m-3.
             assert variable.valid_range[1] * variable.factor == pytest.approx(1.0)
     assert set(CONDITIONS) >= {"frozen", "snow", "dense_vegetation", "water", "not_recommended"}
-    assert set(PRODUCT_ENTRIES) == {*PRODUCTS, "cf"}
+    assert set(PRODUCT_ENTRIES) == {*PRODUCTS, "ascat", "cgls_swi", "cf"}
     with pytest.raises(ConfigError, match="'gldas' is not known; there are gldas_noah"):
         PRODUCT_ENTRIES.make("gldas", path="x")
     with pytest.raises(ConfigError, match=r"catalogue\.mine: product ismn is of stations; expected a gridded product"):

@@ -78,3 +78,15 @@ class SmapL4UpdateEntry(ProviderEntry):
     """SMAP analyses with their ensemble spread (SPL4SMAU)."""
 
     product: Literal["smap_l4_update"]
+
+
+class SmosL3Entry(ProviderEntry):
+    """SMOS soil moisture of a day, ascending or descending overpasses, 25 km (CATDS L3SM)."""
+
+    product: Literal["smos_l3"]
+
+
+class SmosL4Entry(ProviderEntry):
+    """SMOS root-zone soil moisture of a day, 0-1 m, 25 km (CATDS L4SM RZSM)."""
+
+    product: Literal["smos_l4"]
