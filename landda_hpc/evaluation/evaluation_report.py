@@ -32,19 +32,20 @@ from landda_hpc.io.experiment_label import labelled
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.catalogue import Catalogue
-from landda_hpc.regions import Region, named_regions
+from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSeries
 from landda_hpc.verification.statistics.groups import GroupMean
 from landda_hpc.verification.statistics.sample_size import effective_size_warnings
-from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.statistics.station_scores import GroupRow, improved_stations
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
 from landda_hpc.verification.tables.score_records import TRUTH
 from landda_hpc.verification.tables.station_table import (
     group_markdown,
     group_table,
+    improvement_markdown,
     interval_note,
     representativeness_note,
     write_group_csv,
@@ -220,6 +221,10 @@ def _report_stations(
         f"{setup.asked.tolerance_minutes:g} minutes; {_PLACES[setup.asked.place]}; frozen times are "
         f"left out. {_differences_from(series)}",
         group_markdown(rows, page.benchmarks),
+        *(
+            improvement_markdown(window.window, improved_stations(of_set, (*found.regions, GLOBE), window.scores))
+            for window in windows
+        ),
         page.weak_intervals(mean for row in rows for mean in (row.score, row.difference) if mean is not None),
         scale,
         intervals,

@@ -13,6 +13,7 @@ from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.dependence import Bootstrap, score_dependence
 from landda_hpc.verification.statistics.groups import GroupMean, group_mean
+from landda_hpc.verification.statistics.improvement import BETTER, Improvement, improvement
 from landda_hpc.verification.statistics.station_set import StationSet
 from landda_hpc.verification.statistics.temporal import METRICS, TemporalScores, temporal_scores
 
@@ -75,6 +76,20 @@ def station_groups(stations: StationSet, regions: Sequence[Region]) -> dict[tupl
             name = ALL_STATIONS if region == GLOBE else region.name
             found["region", name, layer] = np.flatnonzero(of_layer & stations.inside(region))
     return {key: places for key, places in found.items() if places.size}
+
+
+def improved_stations(
+    stations: StationSet, regions: Sequence[Region], scores: TemporalScores
+) -> dict[tuple[str, str, str, str], Improvement]:
+    """Count the improved stations of every region by region, layer, run and metric; empty without a baseline."""
+    groups = {key: places for key, places in station_groups(stations, regions).items() if key[0] == "region"}
+    return {
+        (group, layer, run, metric): improvement(differences[metric], places, sign)
+        for (_, group, layer), places in groups.items()
+        for run, differences in scores.differences.items()
+        for metric, sign in BETTER.items()
+        if metric in differences
+    }
 
 
 def score_stations(

@@ -17,6 +17,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
+from landda_hpc.verification.statistics.improvement import Improvement
 from landda_hpc.verification.statistics.intervals import Estimate
 from landda_hpc.verification.statistics.sample_size import FEWEST_EFFECTIVE, LEVEL, MARK, is_weak, plus_minus
 from landda_hpc.verification.statistics.station_scores import ALL_STATIONS, GroupRow, WindowScores
@@ -170,6 +171,30 @@ def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = t
                 table.add_row(escape(run), *cells, str(max(row.score.n_places for row in found.values())))
         tables.append(table)
     return tables
+
+
+def improvement_markdown(window: str, found: Mapping[tuple[str, str, str, str], Improvement]) -> str:
+    """Format the fractions of improved stations of a window in Markdown; empty without any.
+
+    Parameters
+    ----------
+    found : by group, layer, run and metric.
+    """
+    if not found:
+        return ""
+    texts: list[Sequence[str]] = []
+    for (group, layer, run, metric), one in found.items():
+        if one.n:
+            fraction, low, high = (f"{100 * part:.0f}" for part in (one.fraction, one.low, one.high))
+            counts = str(one.n), f"{fraction} % [{low}, {high}]", str(one.n_clear), str(one.n_worse)
+            texts.append((group, layer, run, TITLES[metric], *counts))
+    headings = ["group", "layer", "run", "metric", "stations", "improved", "clearly better", "clearly worse"]
+    note = (
+        f"Stations improved, {window} window: fraction of the stations at which the run is better than the baseline, "
+        f"with Wilson's {100 * LEVEL:g} % interval for independent stations; clearly: the interval of the difference "
+        "excludes zero."
+    )
+    return "\n".join([note, "", *table_lines(headings, texts, n_texts=4)])
 
 
 def group_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark] = ()) -> str:
