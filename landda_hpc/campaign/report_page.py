@@ -134,10 +134,10 @@ def _maps(source: PageSource, first_run: str) -> tuple[str, dict[str, Any]] | No
 
 
 def _observations(cycles: Sequence[Mapping[str, Any]]) -> str:
-    n_times, counts = counts_of_records(cycles)
+    n_times, _ = counts_of_records(cycles)
     if not n_times:
         return ""
-    title, _, text = counts_markdown(n_times, counts).partition("\n")
+    title, _, text = counts_markdown(cycles).partition("\n")
     assert title.startswith("# "), "the page begins with its title"
     return markdown_html(text, name="observations by reason")
 
