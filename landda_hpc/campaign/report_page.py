@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,7 +104,9 @@ def score_cards(ranking: Ranking, styles: Mapping[str, RunStyle]) -> list[Card]:
         if run in gains:
             gain = gains[run]
             verdict = {True: "significant", False: "not significant", None: "no interval"}[gain.is_significant]
-            percent = f"{gain.percent:+.0f} %".replace("-", "\N{MINUS SIGN}")
+            # Without a finite percentage the baseline is the truth itself, as in a twin without differences.
+            percent = f"{gain.percent:+.0f} %" if math.isfinite(gain.percent) else f"{gain.difference:+.4f} {UNIT}"
+            percent = percent.replace("-", "\N{MINUS SIGN}", 1)
             lines.append(f"{percent} against {gain.other}, {verdict}")
         else:
             lines.append("the baseline")

@@ -48,8 +48,8 @@ class Gain:
 
     @property
     def percent(self) -> float:
-        """Difference relative to the other run, per cent."""
-        return 100.0 * self.difference / self.mean_of_other
+        """Difference relative to the other run, per cent; NaN if that has no error at all."""
+        return 100.0 * self.difference / self.mean_of_other if self.mean_of_other else math.nan
 
 
 @dataclass(frozen=True)
@@ -218,11 +218,6 @@ def comparison_headline(rows: Sequence[ComparisonRow]) -> list[str]:
     if reference == ASSIMILATED_REFERENCE:
         texts.append(FITTED)
     return texts
-
-
-def _reduction(row: ComparisonRow) -> float:
-    """Return by how much the error is below the baseline's, per cent."""
-    return -100.0 * row.paired_difference / (row.mean - row.paired_difference)
 
 
 def signed_interval(low: float, high: float) -> str:
