@@ -31,6 +31,7 @@ WHEELHOUSE ?= wheelhouse
 COVERAGE_FLOOR ?= 84
 # The longest first, so that no process waits for them in the end.
 MEASURED := $(patsubst %,tests/campaign/test_%.py,cli api check_opens first_steps threshold_cli) tests/unit tests/parallel
+CAMPAIGNS := tests/campaign tests/documents
 
 bin := .venv/bin
 pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
@@ -63,7 +64,7 @@ test: env
 	serial() { $(pytest) $(SERIAL_LIMIT) $(bin)/python -m pytest -m "not verify and not bench and not mpi" \
 	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder "$$@" </dev/null ||
 	  { status=$$?; echo "serial tests: pytest ended with $$status"; }; }
-	serial tests/campaign $(patsubst %,--ignore=%,$(MEASURED)) --junitxml=$(results)/campaigns.xml
+	serial $(CAMPAIGNS) $(patsubst %,--ignore=%,$(MEASURED)) --junitxml=$(results)/campaigns.xml
 	COVERAGE_FILE=$(results)/coverage serial $(MEASURED) --junitxml=$(results)/units.xml \
 	  --cov --cov-report=xml:$(results)/coverage.xml --cov-fail-under=$(COVERAGE_FLOOR)
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \

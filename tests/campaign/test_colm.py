@@ -398,7 +398,8 @@ def stop(*_: Any) -> None:
     raise StorageError("killed")
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=pytest.mark.verify)])
+@pytest.mark.verify  # test_colm2014.py has the same on one rank
+@pytest.mark.parametrize("ranks", [1, 3])
 def test_a_branch_begins_from_the_restarts_of_its_checkpoint(
     landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int
 ) -> None:

@@ -40,7 +40,8 @@ def assert_resumes(landda: Landda, reference: Mapping[str, Any]) -> None:
     assert json.loads((landda.folder / "out" / "status.json").read_text())["message"] == ""
 
 
-@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.verify)])
+@pytest.mark.verify  # waits for the limit; tests/unit/parallel/test_watchdog.py is its short form
+@pytest.mark.parametrize("victim", [0, 1])
 def test_a_stopped_rank_ends_the_job(landda: Landda, reference: Mapping[str, Any], victim: int) -> None:
     """A rank that answers no more is what the other ranks see of a lost node."""
     process = landda.popen(2, "run", landda.write(), "--output", "out", *LIMIT)

@@ -133,7 +133,8 @@ def names(output: Path) -> set[str]:
     return {p.relative_to(output).as_posix() for kind in kinds for p in (output / kind).rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_a_rewound_campaign_computes_the_same_again(finished: Landda, whole: Mapping[str, Any], ranks: int) -> None:
     out, before = finished.folder / "out", names(finished.folder / "out")
     done = finished.here("rewind", "out", "--to", "2022-06-02T18:00")

@@ -58,6 +58,7 @@ def test_a_running_campaign_is_seen_and_not_resumed(without_locks: Landda, refer
     assert_same(output, reference, landda)
 
 
+@pytest.mark.verify
 def test_a_killed_campaign_is_seen_and_resumed(without_locks: Landda, reference: Mapping[str, Any]) -> None:
     landda, output = without_locks, without_locks.folder / "out"
     process = landda.popen(2, "run", landda.write(), "--output", "out")

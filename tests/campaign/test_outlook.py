@@ -6,11 +6,14 @@ import json
 import re
 import time
 
+import pytest
+
 from tests.campaign.conftest import Landda
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d (INFO|WARNING|ERROR|DEBUG) ")
 
 
+@pytest.mark.verify
 def test_logs_have_one_line_per_message_and_one_file_per_rank(landda: Landda) -> None:
     landda.environment.pop("COLUMNS", None)
     landda.environment["LANDDA_JOB_END"] = str(int(time.time()) + 86_400)

@@ -151,6 +151,7 @@ def test_a_part_that_was_deleted_is_made_again(landda: Landda, out: Path, finish
     assert pages(out) == pages(finished.folder / "out")
 
 
+@pytest.mark.verify
 def test_a_stop_request_before_the_report_leaves_it_pending(out: Path) -> None:
     stop = StopRequest()
     stop._remember(signal.SIGUSR1, None)

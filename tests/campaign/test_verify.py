@@ -96,6 +96,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.mark.verify
 def test_every_cycle_of_every_instance_is_recorded(verified: Path) -> None:
     found = series_of(verified)
     times = [datetime(2022, 6, 2) + timedelta(hours=6 * i) for i in range(1, N_CYCLES + 1)]

@@ -94,6 +94,7 @@ def test_a_year_s_file_cannot_have_the_name_of_a_spin_up_of_certain_tiles(tmp_pa
         spin_up(config(tmp_path), SerialCommunicator(), tmp_path, StopRule(), year_file=tmp_path / "year.h5")
 
 
+@pytest.mark.verify
 def test_a_resume_needs_the_initial_file_no_more(tmp_path: Path) -> None:
     shutil.copyfile(spun_up_path(), tmp_path / "year.nc")
     times = {"start": "2022-03-01T00:00", "assimilation_end": "2022-03-01T06:00", "end": "2022-03-01T12:00"}

@@ -80,6 +80,7 @@ def test_weather_is_on_utc() -> None:
         SiteWeather(forcing(), timedelta(hours=8, minutes=10))
 
 
+@pytest.mark.verify
 def test_budgets_close_and_the_day_has_its_course() -> None:
     series, budget = run_site(model(), START, START + timedelta(days=3))
     assert series.n_hour == 72

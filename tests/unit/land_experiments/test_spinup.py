@@ -154,6 +154,7 @@ def test_a_stop_within_a_pass_costs_only_the_year(
     assert not (tmp_path / WITHIN).exists()
 
 
+@pytest.mark.verify
 def test_states_start_a_campaign_at_the_end_of_the_period(data: Path, straight: tuple[Path, list[Drift]]) -> None:
     folder, past = straight
     assert [drift.year for drift in past] == [2, 4]

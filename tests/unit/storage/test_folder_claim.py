@@ -246,7 +246,9 @@ def killed_at(k: int, act: Callable[[], object], root: Path) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-@pytest.mark.parametrize("start", ["fresh", "partial", "old"])
+@pytest.mark.parametrize(
+    "start", [pytest.param(s, marks=pytest.mark.verify) if s != "old" else s for s in ("fresh", "partial", "old")]
+)
 def test_a_start_that_is_killed_at_any_instant_can_be_repeated(tmp_path: Path, start: str, resolved: str) -> None:
     """By the same command, with --overwrite, or by resume; an earlier campaign is either whole or of no account."""
     k, outcomes = 0, set()
