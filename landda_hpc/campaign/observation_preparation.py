@@ -18,13 +18,14 @@ from landda_hpc.image.aggregate import aggregate
 from landda_hpc.instances.domain import Domain
 from landda_hpc.model.protocol import SoilModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
-from landda_hpc.observation.bias_file import read_climatologies
+from landda_hpc.observation.bias_file import read_climatologies, read_seasonal_climatologies
 from landda_hpc.observation.check_section import CheckContext, CheckMemory, ModelSurface
 from landda_hpc.observation.combination import combined
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.quality import QualityControl, build_checks
 from landda_hpc.observation.quality_memory import SpikeMemory
+from landda_hpc.observation.seasonal_bias import AnomalyTreatment, SeasonalTreatment, outcome_warnings
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
 from landda_hpc.state import TileState
@@ -53,6 +54,10 @@ class ObservationProcessing:
     data_root : folder of the files that the section names.
     seed : of the campaign.
 
+    Attributes
+    ----------
+    bias_by_season : soil cells by season and by the climatology that their bias treatment uses; empty without seasons.
+
     Raises
     ------
     MissingFileError, DataError : a file of errors or climatologies is not usable.
@@ -79,6 +84,11 @@ class ObservationProcessing:
         if self.bias.treated is not None:
             treated = int(np.count_nonzero(self.bias.treated & domain.is_soil))
             logger.info("bias treatment: %d of %d soil cells", treated, int(domain.is_soil.sum()))
+        self.bias_by_season: dict[str, dict[str, int]] = {}
+        if isinstance(self.bias, SeasonalTreatment):
+            self.bias_by_season = self.bias.outcomes(domain.is_soil)
+            for warning in outcome_warnings(self.bias_by_season):
+                logger.warning("bias treatment, %s", warning)
         spikes = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
         context = CheckContext(domain.grid, domain.porosity, data_root, seed)
         self._checks = QualityControl(quality, context, spikes)
@@ -293,7 +303,14 @@ def _bias(observations: Observations | Referee | Stations, grid: Grid, data_root
     wanted = observations.bias
     if wanted.kind == "none" or observations.kind == "stations" or observations.kind == "twin":
         return Untreated()
-    pair = read_climatologies(data_root / wanted.file, grid, observations.depth_m)
+    path, depth, enough = data_root / wanted.file, observations.depth_m, wanted.min_count
+    if wanted.kind == "seasonal_cdf" or wanted.kind == "anomalies":
+        treatment = CdfTreatment if wanted.kind == "seasonal_cdf" else AnomalyTreatment
+        climatologies = read_seasonal_climatologies(path, grid, depth)
+        return SeasonalTreatment(
+            climatologies, lambda pair: treatment(pair, enough), with_annual=wanted.fallback == "annual"
+        )
+    pair = read_climatologies(path, grid, depth)
     if wanted.kind == "mean_variance":
-        return MeanVarianceTreatment(pair, wanted.min_count, wanted.max_scale)
-    return CdfTreatment(pair, wanted.min_count)
+        return MeanVarianceTreatment(pair, enough, wanted.max_scale)
+    return CdfTreatment(pair, enough)

@@ -37,6 +37,7 @@ class ObservationReport:
     left_out : checks of the configuration that were omitted, because they need the running model.
     statistics : of used values, m3 m-3: mean, standard deviation, mean error standard deviation.
     bias : name of the bias treatment.
+    bias_by_season : soil cells by season and by the climatology that their treatment uses; empty without seasons.
     effect : of the bias treatment; None without one.
     """
 
@@ -46,6 +47,7 @@ class ObservationReport:
     left_out: tuple[str, ...] = ()
     statistics: dict[str, float] = field(default_factory=dict)
     bias: str = "none"
+    bias_by_season: dict[str, dict[str, int]] = field(default_factory=dict)
     effect: StructureEffect | None = None
 
     def to_plain(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class ObservationReport:
             "checks_left_out": list(self.left_out),
             "statistics": self.statistics,
             "bias": self.bias,
+            "bias_by_season": self.bias_by_season,
             "effect": None if self.effect is None else asdict(self.effect),
         }
 
@@ -88,9 +91,9 @@ def report_observations(
             *(f"checks: {check.kind}" for check in further if check not in kept),
         ),
         bias=observations.bias.kind,
+        bias_by_season=processing.bias_by_season,
+        effect=None if processing.bias.treated is None else StructureEffect(),
     )
-    climatology = processing.bias.model_mean
-    report.effect = None if climatology is None else StructureEffect()
     energies = scale_energies(make_frame(FrameConfig(), domain.grid))
     nothing = np.zeros(domain.grid.shape, dtype=np.bool_)
     sums = np.zeros(4)
@@ -105,6 +108,7 @@ def report_observations(
         used = checked.values[checked.is_used]
         assert checked.error_std is not None, "processing gives every observation its errors"
         sums += used.size, used.sum(), (used**2).sum(), checked.error_std[checked.is_used].sum()
+        climatology = processing.bias.model_mean(time)
         if report.effect is not None and climatology is not None and checked.untreated is not None:
             before = np.where(checked.is_used, checked.untreated, np.nan)
             add_image(report.effect, before, checked.values, climatology, energies)

@@ -16,6 +16,7 @@ from landda_hpc.commands.console.options import (
     LastTime,
     ModelImages,
     Regrid,
+    SeasonDivision,
     SetOption,
     parse_overrides,
     require_one_source,
@@ -71,17 +72,26 @@ def climatology(
         str, typer.Option(metavar="TOP-BOTTOM", help="With --model: top and bottom of the layer in both series, m.")
     ] = "0-0.1",
     regrid: Annotated[Regrid, typer.Option(help="Regrid the product to the model's grid.")] = Regrid.no,
+    seasons: Annotated[
+        SeasonDivision,
+        typer.Option(
+            help="Add climatologies of parts of the year, for the treatments seasonal_cdf and anomalies: of the four "
+            "seasons, of the months, or of windows of three months around each month."
+        ),
+    ] = SeasonDivision.year,
     first: FirstTime = None,
     last: LastTime = None,
 ) -> None:
     """Make climatologies of model and product for the bias treatment, cell by cell, from their common times.
 
     The images come from a campaign (--campaign DIR, with background and observation among its output.fields), or from
-    two series (--model and --observation). Choose a period that is not assimilated.
+    two series (--model and --observation). Choose a period that is not assimilated; with --seasons,
+    one of several years.
     """
     import numpy as np
 
-    from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, training_warnings
+    from landda_hpc.observation.seasons import Seasons
+    from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, seasonal_warnings
 
     require_one_source(campaign, model, observation)
     if campaign is not None:
@@ -90,16 +100,20 @@ def climatology(
         variables = (model_variable, observation_variable)
         archive = _from_series(model or [], observation or [], variables, depth, regrid, (first, last))
     try:
-        pair = build_climatologies(archive, output)
+        found = build_climatologies(archive, output, Seasons(seasons.value))
     finally:
         archive.close()
     table = Table(title=f"{archive.source}: {len(archive.times)} times, m3 m-3", title_justify="left")
-    for heading in ("", "cells", "mean", "standard deviation, mean"):
+    for heading in ("", "cells", "times, median", "mean", "standard deviation, mean"):
         table.add_column(heading, justify="right")
-    for name, one in (("model", pair.model), ("product", pair.product)):
-        numbers = (float(np.nanmean(one.mean)), float(np.nanmean(one.std)))
-        table.add_row(name, str(int(np.count_nonzero(pair.count))), *(f"{x:.4f}" for x in numbers))
-    if warnings := training_warnings(pair):
+    named = (("", found.annual), *zip(found.seasons.names, found.by_season, strict=True))
+    for name, pair in named:
+        seen = pair.count > 0
+        for side, one in (("model", pair.model), ("product", pair.product)):
+            numbers = [f"{np.mean(x[seen]):.4f}" if seen.any() else "-" for x in (one.mean, one.std)]
+            times = f"{np.median(pair.count[seen]):.0f}" if seen.any() else "0"
+            table.add_row(f"{side} {name}".strip(), str(int(np.count_nonzero(seen))), times, *numbers)
+    if warnings := seasonal_warnings(found):
         table.caption, table.caption_justify = "\n".join(f"Warning: {text}" for text in warnings), "left"
     Console().print(table)
     Console().print(f"Written: {output}", highlight=False)
@@ -173,6 +187,14 @@ def _print_counts(title: str, n_times: int, counts: Mapping[str, int]) -> None:
 
 
 def _print_effect(found: ObservationReport) -> None:
+    if found.bias_by_season:
+        cells = Table(title=f"Bias treatment {found.bias}: soil cells by climatology", title_justify="left")
+        cells.add_column("season")
+        for heading in next(iter(found.bias_by_season.values())):
+            cells.add_column(heading, justify="right")
+        for season, counts in found.bias_by_season.items():
+            cells.add_row(season, *map(str, counts.values()))
+        Console().print(cells)
     effect = found.effect
     if effect is None:
         Console().print(f"Bias treatment: {found.bias}.", highlight=False)

@@ -231,4 +231,36 @@ class CdfMatching(BiasConfig):
     kind: Literal["cdf"] = "cdf"
 
 
-BiasTreatment = Annotated[NoBias | MeanVarianceMatching | CdfMatching, Field(discriminator="kind")]
+class SeasonalBias(BiasConfig):
+    """Keys common to the bias treatments by season; the file needs seasons."""
+
+    min_count: int = Field(
+        20,
+        ge=2,
+        le=1_000_000,
+        description="minimum number of values in a cell's climatology of the season, and of the year",
+    )
+    fallback: Literal["annual", "untreated"] = Field(
+        "annual",
+        description="treatment of a cell whose season has fewer values: with the climatology of the year (cells with "
+        "fewer values than min_count in the year are not changed), or none. The numbers of cells are reported for "
+        "every season",
+    )
+
+
+class SeasonalCdfMatching(SeasonalBias):
+    """Match the distribution of each cell's observations in a season to the model's in that season."""
+
+    kind: Literal["seasonal_cdf"] = "seasonal_cdf"
+
+
+class AnomalyAssimilation(SeasonalBias):
+    """Add the anomaly of each observation about the product's mean of the season to the model's mean of the season."""
+
+    kind: Literal["anomalies"] = "anomalies"
+
+
+BiasTreatment = Annotated[
+    NoBias | MeanVarianceMatching | CdfMatching | SeasonalCdfMatching | AnomalyAssimilation,
+    Field(discriminator="kind"),
+]

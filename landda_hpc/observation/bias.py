@@ -6,15 +6,17 @@ product's means: only anomalies remain to be assimilated. ``bias_report`` measur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Protocol
 
 import numpy as np
 
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.observation.seasons import WHOLE_YEAR, Seasons
 
 PROBABILITIES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Probabilities of the quantiles in a climatology."""
@@ -71,6 +73,30 @@ class ClimatologyPair:
             raise ShapeError("climatology: probabilities of quantiles must ascend from 0 to 1.")
 
 
+@dataclass(frozen=True, eq=False)
+class SeasonalClimatologies:
+    """Climatologies of the year and of its seasons.
+
+    Attributes
+    ----------
+    annual : from all times.
+    seasons : division of the year.
+    by_season : of the seasons, in the order of ``seasons.names``; empty without a division. Cells without values have
+        the count 0.
+    """
+
+    annual: ClimatologyPair
+    seasons: Seasons = WHOLE_YEAR
+    by_season: tuple[ClimatologyPair, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.by_season) != len(self.seasons.names):
+            raise ShapeError(
+                f"climatologies of {len(self.by_season)} seasons; expected {len(self.seasons.names)} for "
+                f"'{self.seasons.kind}'."
+            )
+
+
 def fit_climatologies(
     n_times: int,
     read: Callable[[int], tuple[FloatArray, FloatArray]],
@@ -95,14 +121,42 @@ def fit_climatologies(
     Local: no communication. A time counts in a cell if both have a value. Quantiles are interpolated between order
     statistics (type 7 of Hyndman and Fan, 1996, doi:10.1080/00031305.1996.10473566); standard deviations divide by n.
     """
+    (pair,) = _fit(n_times, read, shape, [np.arange(n_times)])
+    return pair
+
+
+def fit_seasonal_climatologies(
+    times: Sequence[datetime],
+    read: Callable[[int], tuple[FloatArray, FloatArray]],
+    shape: tuple[int, int],
+    seasons: Seasons,
+) -> SeasonalClimatologies:
+    """Climatologies of the year and of its seasons from a training archive; see ``fit_climatologies``.
+
+    Parameters
+    ----------
+    times : of the images, UTC.
+    seasons : division of the year.
+    """
+    trained = [
+        np.array([i for i, time in enumerate(times) if seasons.trains(number, time)], dtype=np.int64)
+        for number in range(len(seasons.names))
+    ]
+    annual, *by_season = _fit(len(times), read, shape, [np.arange(len(times)), *trained])
+    return SeasonalClimatologies(annual, seasons, tuple(by_season))
+
+
+def _fit(
+    n_times: int,
+    read: Callable[[int], tuple[FloatArray, FloatArray]],
+    shape: tuple[int, int],
+    groups: Sequence[IntArray],
+) -> list[ClimatologyPair]:
+    """Climatologies from the times of each group; the first group has all times."""
     if n_times < 2:
         raise DataError(f"a climatology of {n_times} time has no variance; provide two or more.")
     rows = max(1, _BLOCK_VALUES // (2 * n_times * shape[1]))
-    p = np.array(PROBABILITIES, dtype=np.float64)
-    count = np.zeros(shape)
-    parts = [
-        Climatology(np.full(shape, np.nan), np.full(shape, np.nan), np.full((p.size, *shape), np.nan)) for _ in "mp"
-    ]
+    pairs = [_without_values(shape) for _ in groups]
     for first in range(0, shape[0], rows):
         block = slice(first, min(first + rows, shape[0]))
         values = np.empty((2, n_times, block.stop - first, shape[1]))
@@ -112,14 +166,29 @@ def fit_climatologies(
                     raise ShapeError(f"image {i} of a climatology has shape {image.shape}; expected {shape}.")
                 values[k, i] = image[block]
         values[:, ~np.isfinite(values).all(axis=0)] = np.nan
-        seen = np.isfinite(values[0])
-        count[block] = seen.sum(axis=0)
-        for one, of_one in zip(parts, values, strict=True):
-            _moments(of_one, seen, one.mean[block], one.std[block])
-            one.quantiles[:, block] = _quantiles(of_one, count[block], p)
-    if not count.any():
+        for pair, group in zip(pairs, groups, strict=True):
+            if group.size:
+                _fit_block(pair, block, values if group.size == n_times else values[:, group])
+    if not pairs[0].count.any():
         raise DataError("no cell has a value of model and product at the same time.")
-    return ClimatologyPair(parts[0], parts[1], count, p)
+    return pairs
+
+
+def _without_values(shape: tuple[int, int]) -> ClimatologyPair:
+    p = np.array(PROBABILITIES, dtype=np.float64)
+    model, product = (
+        Climatology(np.full(shape, np.nan), np.full(shape, np.nan), np.full((p.size, *shape), np.nan)) for _ in "mp"
+    )
+    return ClimatologyPair(model, product, np.zeros(shape), p)
+
+
+def _fit_block(pair: ClimatologyPair, block: slice, values: FloatArray) -> None:
+    """Write the climatologies of a block of rows from values of model and product, (2, n_times, n_rows, n_lon)."""
+    seen = np.isfinite(values[0])
+    pair.count[block] = seen.sum(axis=0)
+    for one, of_one in zip((pair.model, pair.product), values, strict=True):
+        _moments(of_one, seen, one.mean[block], one.std[block])
+        one.quantiles[:, block] = _quantiles(of_one, pair.count[block], pair.probabilities)
 
 
 class BiasTreatment(Protocol):
@@ -130,9 +199,8 @@ class BiasTreatment(Protocol):
         """Cells that the treatment changes; None: no treatment at all."""
         ...
 
-    @property
-    def model_mean(self) -> FloatArray | None:
-        """The model's climatological mean, m3 m-3, (n_lat, n_lon); None without treatment."""
+    def model_mean(self, time: datetime, /) -> FloatArray | None:
+        """The model's climatological mean at a time, m3 m-3, (n_lat, n_lon); None without treatment."""
         ...
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray, /) -> tuple[ImageObservation, FloatArray]:
@@ -144,7 +212,9 @@ class Untreated:
     """Observations without treatment, as in both papers."""
 
     treated: BoolArray | None = None
-    model_mean: FloatArray | None = None
+
+    def model_mean(self, _time: datetime, /) -> None:
+        return None
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:
         return observation, error_std
@@ -164,8 +234,10 @@ class MeanVarianceTreatment:
     def __init__(self, climatologies: ClimatologyPair, min_count: int, max_scale: float) -> None:
         self._pair = climatologies
         self.treated: BoolArray = _enough(climatologies, min_count)
-        self.model_mean: FloatArray = climatologies.model.mean
         self.scale: FloatArray = _scale(climatologies, self.treated, max_scale)
+
+    def model_mean(self, _time: datetime, /) -> FloatArray:
+        return self._pair.model.mean
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:
         matched = self._pair.model.mean + (observation.given - self._pair.product.mean) * self.scale
@@ -189,8 +261,10 @@ class CdfTreatment:
     def __init__(self, climatologies: ClimatologyPair, min_count: int) -> None:
         self._pair = climatologies
         self.treated: BoolArray = _enough(climatologies, min_count)
-        self.model_mean: FloatArray = climatologies.model.mean
         self.scale: FloatArray = _scale(climatologies, self.treated, MAX_SCALE)
+
+    def model_mean(self, _time: datetime, /) -> FloatArray:
+        return self._pair.model.mean
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:
         matched = match_quantiles(observation.given, self._pair.product.quantiles, self._pair.model.quantiles)

@@ -16,8 +16,9 @@ from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.own.image_output import open_image
 from landda_hpc.formats.products.image_series import ImageSeries, open_image_series
 from landda_hpc.grid import Grid
-from landda_hpc.observation.bias import ClimatologyPair, fit_climatologies
+from landda_hpc.observation.bias import ClimatologyPair, SeasonalClimatologies, fit_seasonal_climatologies
 from landda_hpc.observation.bias_file import write_climatologies
+from landda_hpc.observation.seasons import WHOLE_YEAR, Seasons
 from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.regridding.regrid import Method, Regridder
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -112,29 +113,40 @@ def series_archive(
     return _archive(model, product, depth_m, regrid, f"{model.variable} and {product.variable}")
 
 
-def build_climatologies(archive: TrainingArchive, output: Path) -> ClimatologyPair:
+def build_climatologies(archive: TrainingArchive, output: Path, seasons: Seasons = WHOLE_YEAR) -> SeasonalClimatologies:
     """Fit the climatologies of an archive and write them to a file for bias treatment. Local.
+
+    Parameters
+    ----------
+    seasons : parts of the year that get a climatology each, in addition to that of the year.
 
     Raises
     ------
     DataError : fewer than two times, or no cell with both.
     StorageError : the file cannot be written.
     """
-    pair = fit_climatologies(len(archive.times), archive.read, archive.grid.shape)
+    found = fit_seasonal_climatologies(archive.times, archive.read, archive.grid.shape, seasons)
     period = f"{archive.times[0]:%Y-%m-%dT%H:%M} to {archive.times[-1]:%Y-%m-%dT%H:%M} UTC"
-    warnings = training_warnings(pair)
+    warnings = seasonal_warnings(found)
     for warning in warnings:
         logger.warning("%s: %s", archive.source, warning)
     source = f"{archive.source}, {len(archive.times)} times, {period}"
-    write_climatologies(output, archive.grid, pair, archive.depth_m, source, warnings)
-    return pair
+    write_climatologies(output, archive.grid, found, archive.depth_m, source, warnings)
+    return found
 
 
-def training_warnings(pair: ClimatologyPair) -> list[str]:
+def seasonal_warnings(climatologies: SeasonalClimatologies) -> list[str]:
+    """Warnings of ``training_warnings`` for the year and its seasons; may be empty."""
+    named = zip(climatologies.seasons.names, climatologies.by_season, strict=True)
+    of_seasons = [warning for name, pair in named for warning in training_warnings(pair, f" in {name}")]
+    return training_warnings(climatologies.annual) + of_seasons
+
+
+def training_warnings(pair: ClimatologyPair, season: str = "") -> list[str]:
     """Warnings for users of these climatologies: too few times of the median cell; may be empty."""
     seen = pair.count[pair.count > 0]
     typical = int(np.median(seen)) if seen.size else 0
-    return variance_warnings(typical, "The climatology of a cell (of the median of the cells)")
+    return variance_warnings(typical, f"The climatology of a cell{season} (of the median of the cells)")
 
 
 def _archive(

@@ -66,6 +66,15 @@ ModelImages = Annotated[
 ]
 
 
+class SeasonDivision(StrEnum):
+    """Parts of the year with separate climatologies (``observation.seasons.SeasonKind``)."""
+
+    year = "year"
+    season = "season"
+    month = "month"
+    month_window = "month_window"
+
+
 class Regrid(StrEnum):
     """Treatment of an image on another grid."""
 

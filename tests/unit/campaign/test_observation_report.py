@@ -29,9 +29,10 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.observation.bias_file import read_climatologies
 from landda_hpc.observation.image_observation import Flag, ImageObservation
+from landda_hpc.observation.seasons import Seasons
 from landda_hpc.observation.source import Survey
 from landda_hpc.regridding.depth import DepthRange
-from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, series_archive
+from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, seasonal_warnings, series_archive
 from tests.campaign.conftest import CONFIG
 
 
@@ -158,6 +159,33 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     np.testing.assert_allclose(treated.given[within], Made(domain).model(datetime(2022, 6, 2))[within], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["seasonal_cdf", "anomalies"])
+def test_treatment_by_season_reports_its_fall_back(
+    domain: Domain, trained: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Made(domain)
+    archive = series_archive(*(open_image_series([trained / what], "sm") for what in ("model", "product")), (0.0, 0.1))
+    found = build_climatologies(archive, trained / "seasons.nc", Seasons("season"))
+    archive.close()
+    assert [warning.split(" (")[0] for warning in seasonal_warnings(found)] == [
+        f"The climatology of a cell in {season}" for season in ("DJF", "MAM", "SON")
+    ]
+    config = config_of(trained, bias={"kind": kind, "file": "seasons.nc"})
+    report = report_observations(config.observations, config.time, domain, made, config.data_root, config.seed)
+    n = int(domain.is_soil.sum())
+    assert report.to_plain()["bias_by_season"]["JJA"] == {"of the season": n, "of the year": 0, "not changed": 0}
+    assert report.to_plain()["bias_by_season"]["DJF"] == {"of the season": 0, "of the year": n, "not changed": 0}
+    assert f"bias treatment, DJF: {n} of {n} soil cells have no usable climatology of the season" in caplog.text
+    assert "JJA: " not in caplog.text
+    assert report.effect is not None
+    assert report.effect.scc_model_after > 0.65 > 0.2 > report.effect.scc_model_before
+    whole_year = config_of(trained, bias={"kind": kind, "file": "bias.nc"})
+    survey = Survey("x", ((datetime(2022, 6, 2), "here"),), (), "skip")
+    (problem,) = find_problems(whole_year, survey, domain.grid)
+    assert "observations.bias: climatologies in" in problem
+    assert "this bias treatment needs seasons" in problem
+
+
 def test_checks_see_the_treated_value(domain: Domain, trained: Path) -> None:
     config = config_of(trained, bias={"kind": "mean_variance", "file": "bias.nc"}, error_std=0.001)
     obs = Made(domain).at(datetime(2022, 6, 2))
@@ -196,7 +224,7 @@ def test_a_campaign_becomes_climatologies(tmp_path: Path) -> None:
     run_campaign(parse_config(raw), tmp_path / "run")
     archive = campaign_archive(tmp_path / "run")
     assert len(archive.times) == 6
-    pair = build_climatologies(archive, tmp_path / "bias.nc")
+    pair = build_climatologies(archive, tmp_path / "bias.nc").annual
     archive.close()
     seen = pair.count > 3
     # White errors of 0.06 on the truth: the product varies more than the model.

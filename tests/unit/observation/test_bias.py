@@ -18,6 +18,7 @@ from landda_hpc.observation.bias import (
     CdfTreatment,
     ClimatologyPair,
     MeanVarianceTreatment,
+    SeasonalClimatologies,
     Untreated,
     fit_climatologies,
     match_quantiles,
@@ -147,7 +148,7 @@ def test_too_little_to_learn_from() -> None:
 def test_the_file_gives_back_what_it_got(tmp_path: Path, grid: object) -> None:
     model, product = archive()
     pair, path = fit(model, product), tmp_path / "bias.nc"
-    write_climatologies(path, grid, pair, (0.0, 0.1), "a test")  # type: ignore[arg-type]
+    write_climatologies(path, grid, SeasonalClimatologies(pair), (0.0, 0.1), "a test")  # type: ignore[arg-type]
     found = read_climatologies(path, grid, (0.0, 0.1))  # type: ignore[arg-type]
     np.testing.assert_array_equal(found.count, pair.count)
     np.testing.assert_array_equal(found.probabilities, PROBABILITIES)
