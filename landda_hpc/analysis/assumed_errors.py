@@ -26,6 +26,12 @@ class AssumedErrors:
     observation: ErrorModel | None = None
     gain: float | None = None
 
+    def innovation_std(self, domain: BoolArray) -> FloatArray | None:
+        """Return sqrt(B + R) of each cell, m3 m-3, (n_lat, n_lon), zero off the domain; None if one is unknown."""
+        if self.background is None or self.observation is None:
+            return None
+        return np.hypot(self.background.standard_deviation(domain), self.observation.standard_deviation(domain))
+
     def variances(
         self, frame: ImageFrame, groups: WedgeGroups, domain: BoolArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.var3d import absolute_tolerance
 from landda_hpc.parallel.communicator import SerialCommunicator
-from landda_hpc.regions import Region, named_regions
+from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
@@ -98,7 +98,8 @@ def make_report(
     def diagnose(run: Run) -> InnovationDiagnostics | None:
         frames, is_soil = Frames(config.runs, domain().grid), domain().is_soil
         stored = _stored_innovations(folder, run, config.time, config.output.fields, is_soil)
-        return innovation_diagnostics(run, cycles, frames, context(), is_soil, stored)
+        regions = (replace(GLOBE, name="whole domain"), *named_regions(config.verification.regions, config.data_root))
+        return innovation_diagnostics(run, cycles, frames, context(), is_soil, stored, regions)
 
     with_innovations = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in cycles)]
     found = implausible_errors(cycles, config.runs, context(), domain().is_soil) if with_innovations else []

@@ -21,6 +21,7 @@ from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.pages.campaign_charts import (
     ensemble_charts,
     innovation_charts,
+    region_table,
     scale_charts,
     score_charts,
     water_table,
@@ -71,7 +72,7 @@ def write_campaign_page(source: PageSource, *, with_maps: bool) -> None:
     sections = [
         Section("Maps", "" if maps is None else maps[0]),
         Section("Scores over time", score_charts(records)),
-        Section("Innovations", innovation_charts(cycles)),
+        Section("Innovations", innovation_charts(cycles) + _regions(source.innovations)),
         Section("Gains and errors by scale", scale_charts(cycles, source.innovations)),
         Section(
             "Ensembles", ensemble_charts(source.ensembles, depth_name(config.verification.depths_m[0]), source.since)
@@ -143,6 +144,18 @@ def _observations(cycles: Sequence[Mapping[str, Any]]) -> str:
     title, _, text = counts_markdown(cycles).partition("\n")
     assert title.startswith("# "), "the page begins with its title"
     return markdown_html(text, name="observations by reason")
+
+
+def _regions(innovations: Sequence[InnovationDiagnostics]) -> str:
+    table = region_table(innovations)
+    if not table:
+        return ""
+    text = (
+        "O-B over all stored analysis times and observed cells, m³ m⁻³. The normalised standard deviation is that of "
+        "O-B over the assumed sqrt(B + R) of its cell: 1 if these errors fit. The autocorrelation is about zero, so "
+        "that a mean also raises it.\n\n"
+    )
+    return "<h3>By region</h3>" + markdown_html(text + table, name="innovations by region")
 
 
 def _water(cycles: Sequence[Mapping[str, Any]]) -> str:

@@ -1,16 +1,17 @@
-"""Innovations of a campaign's runs by scale over time: chi-square, gains, autocorrelation."""
+"""Innovations of a campaign's runs by scale over time, and by region: chi-square, gains, autocorrelation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from landda_hpc.curvelet.operations import wedge_directions
 from landda_hpc.evaluation.innovations_by_scale import GAIN, INNOVATION, RESIDUAL
+from landda_hpc.evaluation.regional_innovations import RegionCells, regional_innovations
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
 from landda_hpc.methods.base.assembly import assumed_errors
 
@@ -22,12 +23,23 @@ if TYPE_CHECKING:
     from landda_hpc.evaluation.innovations_by_scale import Frames
     from landda_hpc.evaluation.stored_innovations import StoredInnovations
     from landda_hpc.methods.base.context import MethodContext
+    from landda_hpc.regions import Region
 
 N_LAGS: Final = 4
 """Lags of the autocorrelation, in steps of the stored innovations."""
 
 _MOST_IMAGES: Final = 60
 """Number of latest images in the autocorrelation: its standard error is then about 0.01 at the finest scale."""
+
+
+class Parts(Protocol):
+    """Parts of an image, such as scales or regions."""
+
+    n: int
+
+    def energy(self, image: FloatArray, /) -> FloatArray:
+        """Return the sum of squares of an image in each part, (n,)."""
+        ...
 
 
 def innovation_diagnostics(
@@ -37,6 +49,7 @@ def innovation_diagnostics(
     context: MethodContext,
     is_soil: BoolArray,
     stored: StoredInnovations | None = None,
+    regions: Sequence[Region] = (),
 ) -> InnovationDiagnostics | None:
     """Collect the innovations of a run from the records, and their autocorrelation from images. Local.
 
@@ -46,7 +59,8 @@ def innovation_diagnostics(
     frames : frames of the campaign's runs.
     context : context with a communicator of one process.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
-    stored : stored innovations of the run; None: no autocorrelation.
+    stored : stored innovations of the run; None: no autocorrelation and nothing by region.
+    regions : regions whose innovations are compared with the assumed errors.
 
     Returns
     -------
@@ -60,9 +74,15 @@ def innovation_diagnostics(
     before, after = (_series(mine, key, len(frame.blocks)) for key in (INNOVATION, RESIDUAL))
     white = wedges.white(is_soil)
     innovation, residual = (_pooled(values, white, scales) for values in (before, after))
-    b, r, _ = assumed_errors(run, frame, context).variances(frame, scales, is_soil)
+    assumed = assumed_errors(run, frame, context)
+    b, r, _ = assumed.variances(frame, scales, is_soil)
     total = b + r
     lag, correlation, pairs = autocorrelation(stored, scales)
+    of_regions = None
+    if stored is not None and regions:
+        cells = RegionCells(regions, context.grid)
+        _, of_cells, _ = autocorrelation(stored, cells)
+        of_regions = regional_innovations(stored, cells, assumed.innovation_std(is_soil), of_cells)
     return InnovationDiagnostics(
         run=run.name,
         times=tuple(datetime.fromisoformat(record["time"]) for record in mine),
@@ -78,6 +98,7 @@ def innovation_diagnostics(
         lag=lag,
         autocorrelation=correlation,
         pairs=pairs,
+        regions=of_regions,
     )
 
 
@@ -106,22 +127,22 @@ def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArr
     return pooled
 
 
-def autocorrelation(stored: StoredInnovations | None, scales: WedgeGroups) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the autocorrelation of innovations by scale, about zero, in cells observed at both times. Local.
+def autocorrelation(stored: StoredInnovations | None, parts: Parts) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the autocorrelation of innovations by part, about zero, in cells observed at both times. Local.
 
     Returns
     -------
     lags : multiples of the shortest interval, h, (n_lags,).
-    correlation : correlation at each lag, 1, (n_lags, n_scales).
+    correlation : correlation at each lag, 1, (n_lags, n_parts).
     pairs : numbers of pairs of images, (n_lags,).
     All are empty if there are fewer than two stored times.
     """
     if stored is None or len(stored) < 2:
-        return np.zeros(0), np.zeros((0, scales.n)), np.zeros(0)
+        return np.zeros(0), np.zeros((0, parts.n)), np.zeros(0)
     hours = np.array([(time - stored.times[0]).total_seconds() / 3600.0 for time in stored.times])
     step = float(np.diff(hours).min())
     lags: FloatArray = step * np.arange(1.0, N_LAGS + 1.0)
-    sums = np.zeros((N_LAGS, 3, scales.n))
+    sums = np.zeros((N_LAGS, 3, parts.n))
     pairs = np.zeros(N_LAGS)
     recent: list[tuple[float, FloatArray, BoolArray]] = []
     latest = replace(stored, times=stored.times[-_MOST_IMAGES:])
@@ -133,7 +154,7 @@ def autocorrelation(stored: StoredInnovations | None, scales: WedgeGroups) -> tu
             if not 1 <= lag <= N_LAGS or abs(hour - earlier - lag * step) > 1e-6 or not both.any():
                 continue
             x, y = np.where(both, d, 0.0), np.where(both, other, 0.0)
-            plus, minus, first = scales.energy(x + y), scales.energy(x - y), scales.energy(x)
+            plus, minus, first = parts.energy(x + y), parts.energy(x - y), parts.energy(x)
             # |x + y|^2 + |x - y|^2 = 2 |x|^2 + 2 |y|^2
             sums[lag - 1] += np.stack([0.25 * (plus - minus), first, 0.5 * (plus + minus) - first])
             pairs[lag - 1] += 1.0

@@ -162,6 +162,19 @@ def test_its_structure_can_be_read_without_seeing_it(campaign: Landda) -> None:
     assert {a["name"] for a in page.all("input") if a["type"] == "radio"} == {"map-run"}
 
 
+def test_innovations_by_region_are_those_of_the_records(campaign: Landda) -> None:
+    page = Page(text_of(campaign))
+    assert (3, "By region") in page.headings
+    words = " ".join(page.words.split())
+    lines = (campaign.folder / "out" / "cycles.jsonl").read_text().splitlines()
+    records = [record for record in map(json.loads, lines) if record["time"] <= "2022-06-02T12:00:00"]
+    for run in ("control", "pointwise", "letkf"):
+        known = [record for record in records if record["run"] == run]
+        n = sum(record["n_observations"] for record in known)
+        mean = sum(record["n_observations"] * record["innovation_mean"] for record in known) / n
+        assert f"whole domain {run} {n} {mean:+.4f}".replace("-", "\N{MINUS SIGN}") in words
+
+
 def test_maps_have_every_run_time_and_kind(campaign: Landda) -> None:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text_of(campaign), re.DOTALL)
     assert found is not None

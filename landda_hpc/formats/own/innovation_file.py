@@ -29,7 +29,43 @@ _VARIABLES: Final = {
     "pairs": (("lag",), "1", "pairs of images in the correlation"),
     "direction": (("wedge",), "degrees", "direction of the wedge's wavevector, from east towards north, in cells"),
 }
+_OF_REGIONS: Final = {
+    "count": (("region",), "1", "innovations of all times in the region"),
+    "mean": (("region",), _DEVIATION, "mean of observation minus background"),
+    "std": (("region",), _DEVIATION, "standard deviation of observation minus background over cells and times"),
+    "normalised_std": (
+        ("region",),
+        "1",
+        "standard deviation of innovations over the assumed sqrt(B + R) of their cell",
+    ),
+    "autocorrelation": (("lag", "region"), "1", "correlation of innovations a lag apart, in cells observed both times"),
+}
 _AS_WHITE: Final = "of white errors that have the same energy in the group of coefficients"
+
+
+@dataclass(frozen=True, eq=False)
+class RegionalInnovations:
+    """Innovations of a run by region, over all cells and times.
+
+    Attributes
+    ----------
+    names : names of the regions.
+    count : number of innovations, (n_regions,).
+    mean, std : mean and standard deviation of O-B, m3 m-3, (n_regions,).
+    normalised_std : standard deviation of O-B over the assumed sqrt(B + R), 1, (n_regions,); NaN if none is assumed.
+    autocorrelation : about zero, 1, (n_lags, n_regions).
+
+    Notes
+    -----
+    NaN where nothing was observed.
+    """
+
+    names: tuple[str, ...]
+    count: FloatArray
+    mean: FloatArray
+    std: FloatArray
+    normalised_std: FloatArray
+    autocorrelation: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +84,7 @@ class InnovationDiagnostics:
     assumed : sqrt(B + R), m3 m-3, (n_scales,).
     lag : h, (n_lags,); empty if no innovations are stored.
     autocorrelation, pairs : 1, (n_lags, n_scales), and number of pairs of images in it, (n_lags,).
+    regions : innovations by region; None if no innovations are stored.
 
     Notes
     -----
@@ -68,9 +105,13 @@ class InnovationDiagnostics:
     lag: FloatArray
     autocorrelation: FloatArray
     pairs: FloatArray
+    regions: RegionalInnovations | None = None
 
     def __post_init__(self) -> None:
         sizes = self.sizes
+        for name, (dims, _, _) in _OF_REGIONS.items() if self.regions is not None else ():
+            if (found := getattr(self.regions, name).shape) != tuple(sizes[dim] for dim in dims):
+                raise ShapeError(f"{name} of regions has shape {found}; expected {dims} of {sizes}.")
         for name, (dims, _, _) in _VARIABLES.items():
             if getattr(self, name).shape != tuple(sizes[dim] for dim in dims):
                 raise ShapeError(f"{name} has shape {getattr(self, name).shape}; expected {dims} of {sizes}.")
@@ -79,7 +120,8 @@ class InnovationDiagnostics:
     def sizes(self) -> dict[str, int]:
         """Lengths of the dimensions."""
         n_scales = int(self.scale.max(initial=-1)) + 1
-        return {"time": len(self.times), "wedge": self.scale.size, "scale": n_scales, "lag": self.lag.size}
+        sizes = {"time": len(self.times), "wedge": self.scale.size, "scale": n_scales, "lag": self.lag.size}
+        return sizes if self.regions is None else {**sizes, "region": len(self.regions.names)}
 
 
 def write_innovation_diagnostics(
@@ -101,6 +143,11 @@ def write_innovation_diagnostics(
             level = int(len(dims) == 2)
             missing = None if dims == (name,) else np.nan  # coordinates have no missing values
             file.write(name, dims, values, {"long_name": text, "units": units, **note}, fill=missing, level=level)
+        if diagnostics.regions is not None:
+            file.write_texts("region_name", "region", diagnostics.regions.names, {"long_name": "name of the region"})
+            for name, (dims, units, text) in _OF_REGIONS.items():
+                values = np.asarray(getattr(diagnostics.regions, name), np.float64)
+                file.write(f"region_{name}", dims, values, {"long_name": text, "units": units}, fill=np.nan)
 
 
 def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:
@@ -121,6 +168,15 @@ def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:
                 times=tuple(read_times(file, "time")),
                 scale=file.values("wedge_scale").astype(np.int64),
                 **{name: file.values(name) for name in _VARIABLES},
+                regions=_read_regions(file),
             )
         except ShapeError as error:
             raise DataError(f"'{path}' is damaged: {error}") from error
+
+
+def _read_regions(file: NetcdfFile) -> RegionalInnovations | None:
+    """Innovations by region; None in files without stored innovations, or of earlier versions."""
+    if not file.has("region_name"):
+        return None
+    values = {name: file.values(f"region_{name}") for name in _OF_REGIONS}
+    return RegionalInnovations(tuple(file.texts("region_name")), **values)

@@ -200,6 +200,36 @@ def water_table(cycles: Records) -> str:
     return "\n".join(table_lines(headings, rows))
 
 
+def region_table(innovations: Sequence[InnovationDiagnostics]) -> str:
+    """Innovations of every run by region of the campaign, as Markdown; empty if none are stored."""
+    from landda_hpc.io.markdown import table_lines
+
+    def text(value: float, form: str) -> str:
+        return f"{value:{form}}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "-"
+
+    known = [(one, one.regions) for one in innovations if one.regions is not None]
+    rows = []
+    for number, name in enumerate(known[0][1].names if known else ()):
+        for one, found in known:
+            lag = f" ({one.lag[0]:g} h)" if one.lag.size else ""
+            correlation = found.autocorrelation[0, number] if one.lag.size else math.nan
+            rows.append(
+                (
+                    name,
+                    one.run,
+                    f"{found.count[number]:.0f}",
+                    text(found.mean[number], "+.4f"),
+                    text(found.std[number], ".4f"),
+                    text(found.normalised_std[number], ".2f"),
+                    text(correlation, "+.2f") + (lag if math.isfinite(correlation) else ""),
+                )
+            )
+    if not rows:
+        return ""
+    headings = ("region", "run", "values", "mean", "standard deviation", "normalised", "autocorrelation (lag)")
+    return "\n".join(table_lines(headings, rows, n_texts=2))
+
+
 def _charts(charts: Sequence[str]) -> str:
     shown = [chart for chart in charts if chart]
     return f'<div class="charts">{"".join(shown)}</div>' if shown else ""

@@ -16,17 +16,22 @@ from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.evaluation.innovation_diagnostics import N_LAGS, autocorrelation, directions
+from landda_hpc.evaluation.regional_innovations import RegionCells, regional_innovations
 from landda_hpc.evaluation.stored_innovations import StoredAnalysis, StoredInnovations
 from landda_hpc.formats.own.innovation_file import (
     InnovationDiagnostics,
+    RegionalInnovations,
     read_innovation_diagnostics,
     write_innovation_diagnostics,
 )
+from landda_hpc.grid import regular_grid
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures.innovation_scales import (
     draw_innovation_directions,
     draw_innovation_scales,
     plan_innovations,
 )
+from landda_hpc.verification.pages.campaign_charts import region_table
 
 SHAPE = (64, 96)
 FRAME = Curvelet2D(SHAPE, angles_coarse=8)
@@ -59,6 +64,40 @@ def test_the_autocorrelation_of_each_scale(rho: float, swaths: bool) -> None:
         np.testing.assert_allclose(correlation[k, 1:], rho ** (k + 1), atol=0.06)
 
 
+def test_innovations_by_region_are_those_of_known_errors() -> None:
+    """Bias 0.02 and standard deviation 0.05 in the north; in the south the same field with assumed errors of half."""
+    north = np.arange(SHAPE[0])[:, None] >= SHAPE[0] // 2
+    shifted, cells = innovations(0.6, 30, swaths=True), RegionCells(
+        (GLOBE, Region("north", 0.0, 90.0, -180.0, 180.0), Region("south", -90.0, -1e-6, -180.0, 180.0)),
+        regular_grid(*SHAPE),
+    )  # fmt: skip
+
+    def read(time: datetime) -> StoredAnalysis:
+        one = shifted._read(time)
+        return replace(one, pair=replace(one.pair, observation=one.pair.observation + np.where(north, 0.02, 0.0)))
+
+    stored = replace(shifted, _read=read)
+    _, correlation, _ = autocorrelation(stored, cells)
+    assumed = np.where(north, 0.05, 0.025) * np.ones(SHAPE)
+    found = regional_innovations(stored, cells, assumed, correlation)
+    assert found.names == ("Globe", "north", "south")
+    np.testing.assert_array_equal(found.count, [30 * 60 * 64, 30 * 60 * 32, 30 * 60 * 32])
+    # The fields are AR(1) in time with rho 0.6: a quarter of the 57600 values of a half counts as independent.
+    np.testing.assert_allclose(found.mean, [0.01, 0.02, 0.0], atol=0.002)
+    np.testing.assert_allclose(found.std, [np.hypot(0.05, 0.01), 0.05, 0.05], rtol=0.02)
+    np.testing.assert_allclose(found.normalised_std[1:], [1.0, 2.0], rtol=0.02)
+    np.testing.assert_allclose(correlation[0, 2], 0.6, atol=0.02)
+    # About zero: (0.6 s^2 + m^2) / (s^2 + m^2)
+    np.testing.assert_allclose(correlation[0, 1], (0.6 * 0.05**2 + 0.02**2) / (0.05**2 + 0.02**2), atol=0.02)
+    values = np.concatenate([(o.pair.innovation / assumed)[o.pair.observed] for o in stored])
+    assert found.normalised_std[0] == pytest.approx(values.std(), rel=1e-9)
+    without = regional_innovations(stored, cells, None, correlation)
+    assert np.isnan(without.normalised_std).all()
+    nowhere = regional_innovations(stored, RegionCells((Region("x", 0.0, 0.1, 0.1, 0.2),), regular_grid(*SHAPE)), None,
+                                   correlation[:, :1])  # fmt: skip
+    assert nowhere.count[0] == 0 and np.isnan(nowhere.mean[0]) and np.isnan(nowhere.std[0])
+
+
 def test_missing_times_make_fewer_pairs() -> None:
     _, correlation, pairs = autocorrelation(innovations(0.6, 12, missing=(5, 6)), WedgeGroups(FRAME, "per_scale"))
     np.testing.assert_array_equal(pairs, [8, 6, 5, 4])
@@ -86,7 +125,12 @@ def diagnostics(name: str = "learned") -> InnovationDiagnostics:
         lag=np.array([6.0, 12.0]),
         autocorrelation=rng.uniform(-0.2, 0.5, (2, n_scales)),
         pairs=np.array([11.0, 10.0]),
-    )
+        regions=RegionalInnovations(
+            ("Globe", "Sahel"), np.array([90.0, 0.0]), np.array([-0.012, np.nan]), np.array([0.05, np.nan]),
+            np.array([np.nan, np.nan]) if name == "control" else np.array([1.25, np.nan]),
+            np.array([[0.31, np.nan], [0.1, np.nan]]),
+        ),
+    )  # fmt: skip
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -96,15 +140,34 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert (found.run, found.times) == (one.run, one.times)
     for name in ("innovation_by_wedge", "residual_by_wedge", "gain", "chi_square", "autocorrelation", "direction"):
         np.testing.assert_array_equal(getattr(found, name), getattr(one, name))
+    assert found.regions is not None and one.regions is not None
+    assert found.regions.names == ("Globe", "Sahel")
+    for name in ("count", "mean", "std", "normalised_std", "autocorrelation"):
+        np.testing.assert_array_equal(getattr(found.regions, name), getattr(one.regions, name))
+    write_innovation_diagnostics(tmp_path / "without.nc", replace(one, regions=None))
+    assert read_innovation_diagnostics(tmp_path / "without.nc").regions is None
     with netCDF4.Dataset(path) as file:
         assert file.Conventions.startswith("CF-")
-        assert all(variable.units for variable in file.variables.values())
+        assert all(v.units for name, v in file.variables.items() if name != "region_name")
     with netCDF4.Dataset(tmp_path / "other.nc", "w") as file:
         file.createDimension("time", 1)
     with pytest.raises(DataError, match="has no innovations by scale"):
         read_innovation_diagnostics(tmp_path / "other.nc")
     with pytest.raises(ShapeError, match="gain has shape"):
         replace(one, gain=one.gain[:3])
+
+
+def test_the_table_of_regions() -> None:
+    lines = region_table([diagnostics("control"), diagnostics()]).splitlines()
+    assert lines[0].startswith("| region | run | values | mean")
+    minus = "\N{MINUS SIGN}"
+    assert lines[2:] == [
+        f"| Globe | control | 90 | {minus}0.0120 | 0.0500 | - | +0.31 (6 h) |",
+        f"| Globe | learned | 90 | {minus}0.0120 | 0.0500 | 1.25 | +0.31 (6 h) |",
+        "| Sahel | control | 0 | - | - | - | - |",
+        "| Sahel | learned | 0 | - | - | - | - |",
+    ]
+    assert region_table([replace(diagnostics(), regions=None)]) == ""
 
 
 def test_figures_of_scales_and_directions(tmp_path: Path) -> None:
