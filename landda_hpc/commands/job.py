@@ -94,10 +94,12 @@ def command(
     not depend on the number of legs and ranks. The script is yours to read and change (docs/cluster.md).
     """
     from landda_hpc.config import load_config
+    from landda_hpc.data import experiment_file
     from landda_hpc.io.atomic import write_text
     from landda_hpc.jobs.script import Job, parse_walltime, render
     from landda_hpc.jobs.variants import make_variants
 
+    file = experiment_file(file).absolute()
     config = load_config(file, parse_overrides(overrides))
     varied = ([f"seed={seeds}"] if seeds else []) + (vary or [])
     folder = (output or Path("runs") / config.name).absolute()
@@ -107,7 +109,7 @@ def command(
     path = (script or Path(f"{config.name}.{scheduler.value}")).absolute()
     job = Job(
         name=config.name,
-        config=file.absolute(),
+        config=file,
         script=path,
         python=Path(sys.executable),
         variants=variants,

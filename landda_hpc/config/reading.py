@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from landda_hpc.config.campaign import CampaignConfig
 from landda_hpc.config.deprecated import current, current_override
 from landda_hpc.config.documents import MAX_DEPTH, read_document, shorten
 from landda_hpc.config.problems import problems_of
+from landda_hpc.data import experiment_file, experiment_names
 from landda_hpc.errors import ConfigError, MissingFileError
+
+log = logging.getLogger(__name__)
 
 
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
@@ -22,7 +26,8 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
 
     Parameters
     ----------
-    path : YAML file. ``data_root`` is resolved against its folder.
+    path : YAML file, or an experiment that ships with the package (``data.experiment_file``). ``data_root`` is
+        resolved against its folder.
     overrides : dotted keys and values, e.g. ``{"time.cycle_hours": 12, "runs.0.gain": 0.3}``.
 
     Raises
@@ -30,11 +35,17 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
     MissingFileError : no such file.
     ConfigError : with every problem found, each naming its key.
     """
+    file = experiment_file(path)
+    if file != path:
+        log.info("configuration '%s' is the experiment that ships with landda_hpc, %s", path, file)
     try:
-        raw = apply_overrides(current(_read_yaml(path)), overrides or {})
+        raw = apply_overrides(current(_read_yaml(file)), overrides or {})
     except MissingFileError as error:
-        raise MissingFileError(f"{error} Examples are in experiments/.") from error
-    raw["data_root"] = absolute_root(path.parent, raw.get("data_root", "."))
+        names = ", ".join(name.removesuffix(".yaml") for name in experiment_names())
+        raise MissingFileError(
+            f"{error} 'landda init' writes one, and these ship with the package as experiments/NAME.yaml: {names}."
+        ) from error
+    raw["data_root"] = absolute_root(file.parent, raw.get("data_root", "."))
     return parse_config(raw)
 
 

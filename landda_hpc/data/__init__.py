@@ -5,7 +5,7 @@ vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature cl
 document every variable; `CREDITS.md` lists the sources, licences and approximations. `climate` turns climate
 classes into monthly precipitation. `spun_up_1p4deg.nc` holds the spun-up states of the land physics on the global
 1.4-degree grid (`landda land spinup experiments/spinup.yaml --year`) at six dates of a year. `papers/` holds what the
-papers' experiments name: published scores, and an outline of China.
+papers' experiments name: published scores, and an outline of China. An installed package has `experiments/` here too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "data_file", "spun_up_path", "static_path"]
+__all__ = [
+    "SOIL_CLASSES",
+    "STATIC_CREDIT",
+    "SoilClass",
+    "data_file",
+    "experiment_file",
+    "experiment_names",
+    "spun_up_path",
+    "static_path",
+]
 
 PACKAGE: Final = "package:"
 """Beginning of the name of a file that ships with this package, e.g. ``package:papers/china.geojson``."""
@@ -77,6 +86,31 @@ def data_file(name: Path, data_root: Path) -> Path:
     if text.startswith(PACKAGE):
         return Path(__file__).parent / text.removeprefix(PACKAGE)
     return data_root / name
+
+
+def experiment_file(path: Path) -> Path:
+    """Return the experiment that ships with the package if ``path`` names one, otherwise ``path``.
+
+    Parameters
+    ----------
+    path : ``package:experiments/NAME.yaml``, or ``experiments/NAME.yaml`` where the working folder has no such file.
+    """
+    text = path.as_posix()
+    name = text.removeprefix(PACKAGE).removeprefix("experiments/")
+    if name == text or name not in experiment_names() or path.exists():
+        return path
+    return _experiments() / name
+
+
+def experiment_names() -> list[str]:
+    """Return the names of the files of the experiments that ship with the package, sorted."""
+    return sorted(file.name for file in _experiments().glob("*.yaml"))
+
+
+def _experiments() -> Path:
+    """Folder of the experiments: in an installed package next to this file, in the source tree next to the package."""
+    installed = Path(__file__).with_name("experiments")
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "experiments"
 
 
 def spun_up_path() -> Path:

@@ -134,6 +134,20 @@ def load_config_with_bad_override(folder: Path) -> CampaignConfig:
     return load_config(file, {"runs.7.gain": 1.0})
 
 
+def test_experiments_of_the_package_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = Path("experiments/smoke.yaml")
+    shipped = load_config(name)
+    assert shipped.name == "smoke"
+    name.parent.mkdir()
+    name.write_text(dump_config(shipped).replace("name: smoke", "name: own"))
+    assert load_config(name).name == "own"
+    assert load_config(Path("package:experiments/smoke.yaml")) == shipped
+    for unknown in ("smoke.yaml", "experiments/none.yaml", "package:none.yaml"):
+        with pytest.raises(MissingFileError, match=rf"'{unknown}' does not exist.*experiments/NAME.yaml: .*, smoke,"):
+            load_config(Path(unknown))
+
+
 def test_a_number_is_the_value_of_an_environment_variable() -> None:
     outside = {"grid": {"kind": "case"}, "case": {"namelist": "case.nml"}, "twin": {"wetness_sigma": 0.1}}
     model = {"kind": "colm", "executable": "colm.x", "environment": {"OMP_NUM_THREADS": 8, "A": "b"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from landda_hpc.config import FrameConfig
     from landda_hpc.regridding.regrid import Method
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
+_FILE_HELP: Final = (
+    "Campaign configuration (YAML). experiments/NAME.yaml, such as experiments/smoke.yaml, also names an experiment "
+    "that ships with landda, where the working folder has no such file; package:experiments/NAME.yaml always does."
+)
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)]
 CampaignDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a campaign.")]
 SetOption = Annotated[
     list[str] | None,

@@ -15,7 +15,7 @@ from landda_hpc.commands.console.gap_report import print_gaps
 from landda_hpc.config import CampaignConfig, load_config, read_resolved
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.studies.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
+from landda_hpc.studies.reproduction.experiment import EXPERIMENTS, PaperName
 from landda_hpc.verification.omissions import Gap, exit_code
 
 _MAIN: Final = "campaign"
@@ -76,10 +76,10 @@ class ReproductionSession:
         """By folder: the campaign of the paper and, for [S24], its observation-error experiment."""
         request = self._request
         experiment = EXPERIMENTS[request.paper]
-        file = request.config or find_configuration(request.paper)
+        file = request.config or Path("experiments", f"{request.paper}.yaml")
         configs = {_MAIN: experiment.prepared(load_config(file, request.overrides))}
         if request.paper == "shen2024":
-            china = find_configuration("shen2024_china")
+            china = Path("experiments", "shen2024_china.yaml")
             for kind, changes in _CHINA.items():
                 config = load_config(china, changes)
                 first = config.time.valid_time(1)

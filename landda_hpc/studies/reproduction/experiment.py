@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-import landda_hpc
 from landda_hpc.config import CampaignConfig, RegionConfig, Run, SeriesConfig, TimeConfig, TwinStationsConfig
 from landda_hpc.errors import ConfigError
 from landda_hpc.methods.control import ControlRun
@@ -194,20 +193,3 @@ SHEN2024: Final = Experiment(
 )
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {"bai2026": BAI2026, "shen2024": SHEN2024}
-
-
-def find_configuration(name: str) -> Path:
-    """Return the file of an experiment: experiments/<name>.yaml in the working folder or the package's source tree.
-
-    Raises
-    ------
-    ConfigError : neither exists.
-    """
-    candidates = [Path("experiments"), Path(landda_hpc.__file__).resolve().parent.parent / "experiments"]
-    for folder in candidates:
-        if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"
-    raise ConfigError(
-        f"no {name}.yaml in {' or '.join(str(folder) for folder in candidates)}; give the experiment with --config "
-        "FILE."
-    )
