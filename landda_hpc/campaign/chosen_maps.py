@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -112,7 +112,7 @@ def draw_chosen(
     output: Path,
     kind: Format = "png",
 ) -> Iterator[Path]:
-    """Draw one figure of maps for each chosen run and time. Local.
+    """Draw one figure of maps for each chosen run and time. All have the same bands of differences. Local.
 
     Parameters
     ----------
@@ -132,21 +132,26 @@ def draw_chosen(
     DataError, StorageError : an image cannot be read, a figure not be written.
     """
     from landda_hpc.verification.figures.image_set import read_images
-    from landda_hpc.verification.figures.maps import MapStyle, draw_maps
+    from landda_hpc.verification.figures.maps import MapStyle, draw_maps, reach_of
+
+    def load(run: str, time: datetime) -> tuple[dict[str, FloatArray], list[str] | None]:
+        images = dict(read_images(stored.by_run[run][time])[0].images)
+        panels = [_panel(name, tuple(images), f"{run} at {_words(time)}") for name in choice.variables]
+        return images, panels or None
 
     runs = [_known("--run", name, list(stored.by_run)) for name in choice.runs] or list(stored.by_run)
     wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], window)]
     layer = choice.layer or frame.layer
+    reach = max((reach_of(images, frame.ground.land, panels) for images, panels in starmap(load, wanted)), default=None)
     for run, time in wanted:
-        images: dict[str, FloatArray] = dict(read_images(stored.by_run[run][time])[0].images)
-        panels = [_panel(name, tuple(images), f"{run} at {_words(time)}") for name in choice.variables]
+        images, panels = load(run, time)
         name = f"map_{run}{'_' + layer.replace(' ', '') if choice.layer else ''}_{time:%Y%m%dT%H}.{kind}"
         draw_maps(
             images,
             frame.ground,
             output / name,
-            MapStyle(f"Soil moisture {layer}, {run}", time, dpi=choice.dpi, font=choice.font),
-            panels=panels or None,
+            MapStyle(f"Soil moisture {layer}, {run}", time, dpi=choice.dpi, font=choice.font, reach=reach),
+            panels=panels,
         )
         yield output / name
 

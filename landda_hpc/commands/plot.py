@@ -54,7 +54,7 @@ def command(
 
     With --time, --run, --variable, --layer, --format, --dpi, --font or --output, only maps of the selected items are
     drawn. Items that are not selected are as in the report: all runs; the first and last image of the assimilation
-    window, and the last image of all.
+    window, and the last image of all. Maps that are drawn together have the same bands of differences.
 
     Without them, if the campaign was verified (landda score), or its configuration names references or stations, the
     tables and figures in DIR/verification are also made again, with the last settings (verify.yaml in that folder).

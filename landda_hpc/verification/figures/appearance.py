@@ -45,13 +45,19 @@ def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
     return colours, BoundaryNorm(levels, colours.N, extend="max")
 
 
-def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
+def difference_reach(values: Iterable[FloatArray]) -> float:
+    """Return the size that 98 % of the differences do not exceed; 0 if there are none. NaN is left out."""
+    present = np.concatenate([np.zeros(1), *(np.abs(v[np.isfinite(v)]).ravel() for v in values)])
+    return float(np.quantile(present, 0.98))
+
+
+def difference_scale(values: Iterable[FloatArray], reach: float | None = None) -> tuple[Colormap, BoundaryNorm]:
     """Return colours and bands of differences: brown is drier, green is wetter, the middle band is white and about 0.
 
     There are eleven bands; their width is the smallest round number with which at most 2 % of the values lie outside.
+    With ``reach``, in the unit of the values, the bands hold differences of this size, whatever the values are.
     """
-    present = np.concatenate([np.zeros(1), *(np.abs(v[np.isfinite(v)]).ravel() for v in values)])
-    reach = float(np.quantile(present, 0.98))
+    reach = difference_reach(values) if reach is None else reach
     power = 10.0 ** math.floor(math.log10(max(reach, 1e-6) / 5.5))
     step = next(s * power for s in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0) if 5.5 * s * power >= reach)
     colours = colormaps["BrBG"].resampled(256)

@@ -102,6 +102,8 @@ class MapStyle:
     font : family of all letters; empty: that of matplotlib.
     quantity : name of the fields, for their colour bar.
     top : upper end of the fields' bands, m3 m-3; None: the bands of soil moisture.
+    reach : size of the differences that their bands hold, m3 m-3, for figures that are compared (:func:`reach_of`);
+        None: fitted to the figure.
     """
 
     title: str = "Soil moisture"
@@ -110,6 +112,7 @@ class MapStyle:
     columns: int | None = None
     quantity: str = "Soil moisture"
     top: float | None = None
+    reach: float | None = None
     dpi: int = appearance.DPI
     font: str = ""
 
@@ -126,6 +129,12 @@ def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
     ]
     differences += [name for name in DIFFERENCES if name in images and not (name == "innovation" and differences)]
     return (*present, *differences)
+
+
+def reach_of(images: Mapping[str, FloatArray], land: BoolArray, panels: Sequence[str] | None = None) -> float:
+    """Return the size that 98 % of the differences in a figure do not exceed, m3 m-3 (see :func:`draw_maps`)."""
+    chosen = [_panel(name, images, LABELS) for name in (panels if panels is not None else default_panels(images))]
+    return appearance.difference_reach([panel.image[land] for panel in chosen if panel.is_difference])
 
 
 def draw_maps(
@@ -158,7 +167,8 @@ def draw_maps(
 
     Notes
     -----
-    Local. Soil moisture has the same colour bands in every figure; differences have bands fitted to the figure.
+    Local. Soil moisture has the same colour bands in every figure; differences have bands fitted to the
+    figure, or those of ``style.reach``.
     """
     style, grid, land = style or MapStyle(), ground.grid, ground.land
     score_mask = land if ground.scored is None else ground.scored
@@ -180,7 +190,7 @@ def draw_maps(
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
         False: appearance.moisture_scale(style.top),
-        True: appearance.difference_scale([p.image[seen] for p in differences]),
+        True: appearance.difference_scale([p.image[seen] for p in differences], style.reach),
     }
     in_grid = style.columns if len(shown) == 1 else None
     layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)

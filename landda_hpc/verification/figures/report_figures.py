@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import ShapeError
+from landda_hpc.errors import LandDAError, ShapeError
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures.image_set import REGIONS, ImageSet
-from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps
+from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps, reach_of
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.statistics.region_windows import covers
@@ -93,19 +93,22 @@ def plan_series(
 
 
 def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
-    """Plan maps of all cells and of the regions for every set of images."""
+    """Plan maps of all cells and of the regions for every set of images. All have the same bands of differences."""
     covered = tuple(region for region in frame.regions if covers(frame.ground.grid, region))
     controls = {s.time: s for s in sources if s.run == CONTROL}
     drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}
+    drawn = [
+        (source, controls.get(source.time) if source.run != CONTROL else None)
+        for source in sources
+        if source.run != CONTROL or source.time not in drawn_with  # otherwise it is drawn next to the others
+    ]
+    reach = cache(partial(_reach, drawn, frame))
     parts = []
-    for source in sources:
-        if source.run == CONTROL and source.time in drawn_with:
-            continue  # it is drawn next to the others
-        control = controls.get(source.time) if source.run != CONTROL else None
+    for source, control in drawn:
         for kind, shown in (("map", (GLOBE,)), ("regions", covered)):
             path = figures / f"{kind}_{source.run}_{source.time:%Y%m%dT%H}.png"
             if shown:
-                parts.append(Part(path, partial(_draw_map, path, source, control, shown, frame)))
+                parts.append(Part(path, partial(_draw_map, path, source, control, shown, frame, reach)))
     return parts
 
 
@@ -132,11 +135,20 @@ def _minimisation(path: Path, records: Path, since: datetime | None, tolerance: 
     return Part(path, make)
 
 
-def _draw_map(
-    path: Path, source: MapSource, control: MapSource | None, shown: tuple[Region, ...], frame: MapFrame
-) -> str | None:
-    """Draw one figure of maps; return its caption, or None if there is no image to draw."""
-    item = source.load()
+def _reach(drawn: Sequence[tuple[MapSource, MapSource | None]], frame: MapFrame) -> float | None:
+    """Size of the differences in the maps of all cells, m3 m-3; None if no image can be read."""
+    reaches = []
+    for source, control in drawn:
+        try:
+            fields = _fields(source.load(), control, frame)
+        except LandDAError:
+            continue  # the part that draws it reports the error
+        reaches.append(reach_of(fields, frame.ground.land))
+    return max(reaches, default=None)
+
+
+def _fields(item: ImageSet, control: MapSource | None, frame: MapFrame) -> dict[str, FloatArray]:
+    """Images of a set by name, with the field of the control."""
     if not item.grid.same_points(frame.ground.grid):
         raise ShapeError(
             f"images of {item.run} at {item.time} are on {item.grid.describe()}; the model is on "
@@ -146,6 +158,20 @@ def _draw_map(
     of_control = _state(control.load().images if control is not None else {})
     if of_control is not None:
         fields.setdefault("control", of_control)
+    return fields
+
+
+def _draw_map(
+    path: Path,
+    source: MapSource,
+    control: MapSource | None,
+    shown: tuple[Region, ...],
+    frame: MapFrame,
+    reach: Callable[[], float | None],
+) -> str | None:
+    """Draw one figure of maps; return its caption, or None if there is no image to draw."""
+    item = source.load()
+    fields = _fields(item, control, frame)
     is_global = shown == (GLOBE,)
     panels = None if is_global else [name for name in _REGIONAL if name in fields]
     if not fields or panels == []:
@@ -157,7 +183,7 @@ def _draw_map(
         fields,
         frame.ground,
         path,
-        MapStyle(title, item.time),
+        MapStyle(title, item.time, reach=reach()),
         panels=panels,
         regions=shown,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.image_set import ImageSet
 from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, _outlines, default_panels, draw_maps
+from landda_hpc.verification.figures.report_figures import MapFrame, MapSource, plan_maps
 from landda_hpc.verification.statistics.region_windows import window_of
 
 TIME = datetime(2022, 6, 2, 6)
@@ -178,6 +181,34 @@ def test_difference_bands_are_centred_and_cover_98_percent():
         np.testing.assert_allclose(bounds, -bounds[::-1], rtol=1e-12)
         assert np.mean(np.abs(values) > bounds[-1]) <= 0.02
     assert appearance.difference_scale([np.full(3, np.nan)])[1].boundaries[-1] > 0.0
+
+
+def test_maps_of_one_report_have_the_same_bands_of_differences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bands hold the larger increment; an image that cannot be read fails its own figure only."""
+    scale, bands = appearance.difference_scale, []
+
+    def recorded(*args: Any) -> Any:
+        bands.append(scale(*args)[1].boundaries)
+        return scale(*args)
+
+    def broken() -> ImageSet:
+        raise DataError("damaged")
+
+    grid = regular_grid(6, 12)
+    frame = MapFrame(Ground(grid, np.ones(grid.shape, dtype=bool)), (), "0-10 cm")
+    time = datetime(2022, 6, 2)
+    sizes = {"small": 0.01, "large": 0.1}
+    sources = [
+        MapSource.of(ImageSet(run, time, grid, {"increment": np.full(grid.shape, size)})) for run, size in sizes.items()
+    ]
+    small, large, bad = plan_maps([*sources, MapSource("bad", time, broken)], tmp_path, frame)
+    monkeypatch.setattr(appearance, "difference_scale", recorded)
+    small.make()
+    large.make()
+    np.testing.assert_array_equal(*bands)
+    np.testing.assert_array_equal(bands[0], scale([np.full(3, 0.1)])[1].boundaries)
+    with pytest.raises(DataError, match="damaged"):
+        bad.make()
 
 
 def test_axis_labels():
