@@ -148,6 +148,7 @@ def test_only_what_a_campaign_wrote_is_removed(tmp_path: Path) -> None:
     assert not old.exists()
 
 
+@pytest.mark.verify
 def test_images_and_series_that_are_not_kept(tmp_path: Path) -> None:
     """They are not missing for a resume from an earlier checkpoint, nor for tables."""
     out, whole = tmp_path / "out", tmp_path / "whole"

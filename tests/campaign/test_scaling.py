@@ -14,6 +14,7 @@ FEW = ("--cycles", "3", "--grids", "32x64,64x128", "--plan", "64x128,10,100", "-
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+@pytest.mark.verify
 def test_a_study_on_one_two_and_three_ranks(landda: Landda) -> None:
     landda.command(2)  # skips the test where there is no mpirun
     file = landda.write()
