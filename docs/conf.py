@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import h5py  # noqa: F401 - before xarray, which loads eccodes: docs/howto/troubleshooting.md, "Segmentation fault"
+
 import landda_hpc
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "landda_hpc"
-copyright = "the landda_hpc authors"  # noqa: A001 - a name of Sphinx
+project_copyright = "the landda_hpc authors"
 version = release = landda_hpc.__version__
 
 extensions = [

@@ -188,6 +188,7 @@ class CampaignResults:
         return run
 
     def _open(self, run: str, files: list[Path], layout: FileFormat, what: str) -> xr.Dataset:
+        import h5py  # noqa: F401 - before xarray, which loads eccodes; see formats.products.grib
         import xarray as xr
 
         if not files:

@@ -137,14 +137,13 @@ def _size(records: Sequence[ScoreRecord], free: str) -> str:
 def _observations(asked: Observations) -> str:
     top, bottom = (100.0 * depth for depth in asked.depth_m)
     source = "of the nature run" if asked.kind == "twin" else asked.catalogue_entry or asked.kind
-    std = getattr(asked, "error_std", None)
     parts = [f"soil moisture {top:g}-{bottom:g} cm {source}"]
-    if isinstance(std, float):
-        parts.append(f"white errors of {std:g} m³ m⁻³")
-    if getattr(asked, "correlated_std", 0.0):
-        parts.append(f"correlated errors of {asked.correlated_std:g} m³ m⁻³")  # type: ignore[union-attr]
-    if getattr(asked, "missing_fraction", 0.0):
-        parts.append(f"{100.0 * asked.missing_fraction:g} % missing")  # type: ignore[union-attr]
+    if asked.kind == "twin":
+        parts.append(f"white errors of {asked.error_std:g} m³ m⁻³")
+        if asked.correlated_std:
+            parts.append(f"correlated errors of {asked.correlated_std:g} m³ m⁻³")
+        if asked.missing_fraction:
+            parts.append(f"{100.0 * asked.missing_fraction:g} % missing")
     if asked.monitor_only:
         parts.append("compared only, not assimilated")
     return ", ".join(parts)

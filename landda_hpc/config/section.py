@@ -38,6 +38,17 @@ NonNegative = Annotated[float, Field(ge=0.0, le=1e12)]
 SoilWater = Annotated[float, Field(ge=1e-6, le=1.0)]
 """A difference or standard deviation of volumetric soil water, m3 m-3: 15 is a typing error for 0.15."""
 SoilWaterOrZero = Annotated[float, Field(ge=0.0, le=1.0)]
+PersistentStd = Annotated[
+    SoilWaterOrZero,
+    Field(
+        description="standard deviation of a further error of representativeness that changes slowly, m3 m-3: a "
+        "station dries, and has its own showers, in another way than its cell"
+    ),
+]
+PersistenceHours = Annotated[
+    float, Field(ge=0.01, le=1e5, description="e-folding time of that error in time, h: a process of first order")
+]
+"""Slow errors of the stations of a twin."""
 LogSigma = Annotated[float, Field(ge=0.0, le=5.0)]
 """Standard deviation of a natural logarithm: with 5, a third of the factors is above 150 or below its inverse."""
 LengthKm = Annotated[float, Field(ge=0.01, le=20040.0)]

@@ -8,7 +8,17 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from landda_hpc.config.quality import NoBias, QualityConfig
-from landda_hpc.config.section import Count, Fraction, Minutes, Section, SoilWater, SoilWaterOrZero, Word
+from landda_hpc.config.section import (
+    Count,
+    Fraction,
+    Minutes,
+    PersistenceHours,
+    PersistentStd,
+    Section,
+    SoilWater,
+    SoilWaterOrZero,
+    Word,
+)
 from landda_hpc.config.verification import StationsConfig
 
 
@@ -47,14 +57,8 @@ class TwinStations(StationErrors):
 
     kind: Literal["twin"] = "twin"
     number: Count = Field(200, description="number of stations, at random, each in another cell with soil")
-    persistent_std: SoilWaterOrZero = Field(
-        0.0,
-        description="standard deviation of a further error of representativeness that changes slowly, m3 m-3: a "
-        "station dries, and has its own showers, in another way than its cell",
-    )
-    persistence_hours: float = Field(
-        240.0, ge=0.01, le=1e5, description="e-folding time of that error in time, h: a process of first order"
-    )
+    persistent_std: PersistentStd = 0.0
+    persistence_hours: PersistenceHours = 240.0
     missing_fraction: Fraction = Field(0.1, description="fraction of times without a value, drawn at random")
 
     @property

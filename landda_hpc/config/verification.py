@@ -15,6 +15,8 @@ from landda_hpc.config.section import (
     DepthM,
     Fraction,
     Minutes,
+    PersistenceHours,
+    PersistentStd,
     Section,
     SoilWaterOrZero,
     UtcDay,
@@ -82,14 +84,8 @@ class TwinStationsConfig(Section):
     error_std: SoilWaterOrZero = Field(
         0.02, description="standard deviation of the errors that are white in time, m3 m-3"
     )
-    persistent_std: SoilWaterOrZero = Field(
-        0.0,
-        description="standard deviation of a further error of representativeness that changes slowly, m3 m-3: a "
-        "station dries, and has its own showers, in another way than its cell",
-    )
-    persistence_hours: float = Field(
-        240.0, ge=0.01, le=1e5, description="e-folding time of that error in time, h: a process of first order"
-    )
+    persistent_std: PersistentStd = 0.0
+    persistence_hours: PersistenceHours = 240.0
     missing_fraction: Fraction = Field(0.1, description="fraction of times without a value, drawn at random")
     depth_m: tuple[DepthM, DepthM] = Field(
         (0.1, 0.1), description="top and bottom of the sensor, m; equal for a point sensor"

@@ -47,6 +47,8 @@ def is_grib(path: Path) -> bool:
 
 
 def _eccodes() -> Any:
+    import h5py  # noqa: F401 - first: the libldap of eccodes and that of a parallel HDF5 crash at exit otherwise
+
     try:
         import eccodes
     except (ImportError, RuntimeError) as error:
