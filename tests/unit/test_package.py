@@ -41,8 +41,9 @@ def test_version_is_that_of_the_distribution() -> None:
         ("import landda_hpc", "numpy typer pydantic numba scipy mpi4py h5py netCDF4 matplotlib xarray pandas"),
         ("import landda_hpc.curvelet", "typer pydantic numba scipy ducc0 mpi4py h5py netCDF4 matplotlib xarray pandas"),
         (HELP, "numpy pydantic yaml numba scipy ducc0 mpi4py h5py netCDF4 matplotlib xarray pandas landda_hpc.config"),
+        ("import landda_hpc.commands.console.session", "scipy.stats numba matplotlib xarray pandas jinja2"),
     ],
-    ids=["landda_hpc", "curvelet", "help"],
+    ids=["landda_hpc", "curvelet", "help", "campaign"],
 )
 def test_what_a_process_does_not_load(code: str, not_loaded: str) -> None:
     """Every process pays for what it loads; MPI must not start without need."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from landda_hpc.constants import IntArray
 from landda_hpc.verification.statistics.intervals import Estimate
@@ -58,7 +58,7 @@ def improvement(difference: Estimate, places: IntArray, sign: float) -> Improvem
     n_clear, n_worse = int((ends[0] > 0.0).sum()), int((ends[1] < 0.0).sum())
     if n == 0:
         return Improvement(0, math.nan, math.nan, math.nan, n_clear, n_worse)
-    fraction, z = better / n, float(norm.ppf(0.5 + 0.5 * LEVEL))
+    fraction, z = better / n, float(ndtri(0.5 + 0.5 * LEVEL))
     middle = (fraction + z**2 / (2 * n)) / (1.0 + z**2 / n)
     half = z / (1.0 + z**2 / n) * math.sqrt(fraction * (1.0 - fraction) / n + z**2 / (4 * n**2))
     return Improvement(n, fraction, max(0.0, middle - half), min(1.0, middle + half), n_clear, n_worse)

@@ -195,7 +195,6 @@ def _moments(series: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.asarray(mean), np.asarray(variance)
 
 
-# From scipy.special, not scipy.stats: the same bits without the half second for the import of scipy.stats.
 def _student(freedom: FloatArray) -> FloatArray:
     """Return the quantile of Student's t at the upper end of the interval; NaN below one degree of freedom."""
     return np.asarray(stdtrit(np.where(freedom >= 1.0, freedom, np.nan), 0.5 + 0.5 * LEVEL))
