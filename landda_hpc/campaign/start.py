@@ -107,7 +107,7 @@ def start_campaign(
     StorageError : the folder holds another campaign already, or cannot be written.
     StoppedError : a stop request came during the spin-up, which is saved.
     """
-    domain = make_domain(config, world.size)
+    domain = make_domain(config, world.size, world)
     sources = open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
@@ -173,7 +173,7 @@ def resume_campaign(
         if on_folder is not None:
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
-            domain = make_domain(config, world.size)
+            domain = make_domain(config, world.size, world)
             sources = open_sources(config, domain, world, folder)
             mode = _checkpoint_mode(config.checkpoint.mode, world)
             _describe(config.name, config.time, domain, sources, mode, world)

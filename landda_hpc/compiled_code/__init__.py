@@ -62,7 +62,7 @@ class _Kernel:
         self._part: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
-        return (self._made or self._dispatcher())(*arguments)
+        return (self._made or self._dispatcher())(*map(_like_any_other, arguments))
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the dispatcher, for example its signatures."""
@@ -100,6 +100,31 @@ class _Kernel:
 
         options |= {**self._options, "pipeline_class": pipeline}
         return numba.njit(**options)(self.py_func)
+
+
+def _like_any_other(argument: Any) -> Any:
+    """A view of a read-only array as numba takes an array that can be written to; other arguments unchanged.
+
+    numba would compile a loop a second time for read-only arrays. No loop of the package writes to what it only reads.
+    """
+    flags = getattr(argument, "flags", None)
+    if flags is None or flags.writeable:
+        return argument
+    return _Writeable(argument).view()
+
+
+class _Writeable:
+    """Describes the memory of an array to numpy, without the mark that it is read-only."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+    def view(self) -> Any:
+        import numpy as np
+
+        return np.asarray(self)
 
 
 def n_compiled() -> int:

@@ -18,6 +18,8 @@ from landda_hpc.instances.colm_case import CaseDomain, open_case
 from landda_hpc.instances.columns import Columns, make_columns
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.node_memory import once_per_node
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.state import PatchType, Tiles
@@ -61,8 +63,12 @@ class Domain:
         """Climatology for weather and initial states, on the grid; kept until ``release_climatology``."""
         return load_climatology(self.grid)
 
+    def share_climatology(self, world: Communicator) -> None:
+        """Load the climatology once per node. Collective."""
+        vars(self)["climatology"] = once_per_node(world, lambda: self.climatology, "reading the climatology")
+
     def release_climatology(self) -> None:
-        """Free the climatology, 300 bytes per cell, once the models have that of their tiles."""
+        """Free the climatology, 300 bytes per cell, once the models have that of their tiles. Shared memory stays."""
         vars(self).pop("climatology", None)
 
 
@@ -75,8 +81,13 @@ def make_grid(config: GridConfig) -> Grid:
     )
 
 
-def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
+def make_domain(config: CampaignConfig, n_ranks: int, world: Communicator | None = None) -> Domain:
     """Build the domain of a campaign for a number of ranks.
+
+    Parameters
+    ----------
+    world : communicator of so many ranks, of which one of every node builds the domain, and all of a node share its
+        memory (``once_per_node``); then collective.
 
     Raises
     ------
@@ -85,10 +96,12 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
 
     Notes
     -----
-    Local: no communication; every rank computes the same. Afterwards this process uses the library of Fourier
-    transforms in the configuration (``fourier.choose``).
+    Local without ``world``: no communication; every rank computes the same. Afterwards this process uses the library of
+    Fourier transforms in the configuration (``fourier.choose``).
     """
     fourier.choose(config.fourier)
+    if world is not None:
+        return once_per_node(world, lambda: make_domain(config, n_ranks), "building the domain")
     case = None
     if config.case is None:
         grid = make_grid(config.grid)

@@ -193,6 +193,7 @@ class EmbeddedModels:
 
     def __init__(self, setup: EmbeddedSetup, world: Communicator, folder: CampaignFolder) -> None:
         self._setup, self._domain, self._world, self._folder = setup, setup.domain, world, folder
+        setup.domain.share_climatology(world)
         group = world.split(setup.domain.layout.group_of(world.rank))
         assert group is not None, "every rank has a group"
         self._group = group

@@ -117,7 +117,7 @@ def spin_up(
             f"--period-years {period.years} exceeds --max-years {rule.max_years}: not even one pass through the period "
             "would be computed. Give --max-years a multiple of the period."
         )
-    domain = make_domain(config, world.size)
+    domain = make_domain(config, world.size, world)
     with together(world, "checking the forcing", asleep=True):
         ends = period.start, period.end
         problems = period_problems(config.forcing, config.data_root, domain, *ends) if world.rank == 0 else []

@@ -72,6 +72,21 @@ class Communicator(Protocol):
         """Processes of the same colour, in rank order; None for those that give None. Collective."""
         ...
 
+    def of_node(self) -> Communicator:
+        """Processes that can share memory with this one, in rank order. Collective."""
+        ...
+
+    def shared_bytes(self, n: int) -> memoryview:
+        """Memory of n bytes, of the n of process 0, that all processes of a node write to and read from. Collective.
+
+        It stays until the end of the job. The processes must be those of ``of_node``.
+
+        Raises
+        ------
+        ParallelError : there is no room; perhaps not on every process.
+        """
+        ...
+
     def abort(self, code: int) -> None:
         """End every process of the job now."""
         ...
@@ -111,6 +126,12 @@ class SerialCommunicator:
 
     def split(self, colour: int | None) -> SerialCommunicator | None:
         return None if colour is None else self
+
+    def of_node(self) -> SerialCommunicator:
+        return self
+
+    def shared_bytes(self, n: int) -> memoryview:
+        return memoryview(bytearray(n))
 
     def abort(self, code: int) -> None:
         os._exit(code)

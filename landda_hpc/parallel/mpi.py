@@ -14,6 +14,7 @@ import numpy as np
 from mpi4py import MPI
 
 from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ParallelError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
 from landda_hpc.parallel.traffic import Traffic
 
@@ -105,6 +106,21 @@ class MpiCommunicator:
         if not isinstance(part, MPI.Intracomm) or part == MPI.COMM_NULL:
             return None
         return MpiCommunicator(part, self._traffic)
+
+    def of_node(self) -> MpiCommunicator:
+        with self._traffic.call():
+            node = self._comm.Split_type(MPI.COMM_TYPE_SHARED, self.rank)
+        assert isinstance(node, MPI.Intracomm), "part of an intracommunicator"
+        return MpiCommunicator(node, self._traffic)
+
+    def shared_bytes(self, n: int) -> memoryview:
+        try:
+            with self._traffic.call():
+                window = MPI.Win.Allocate_shared(n if self.rank == 0 else 0, 1, comm=self._comm)
+            memory, _ = window.Shared_query(0)
+        except MPI.Exception as error:
+            raise ParallelError(f"MPI cannot share memory: {error.Get_error_string()}") from error
+        return memory.cast("B")
 
     def abort(self, code: int) -> None:
         self._comm.Abort(code)

@@ -204,7 +204,7 @@ class Plan:
     shape : of the grid; members, ranks : of the ensemble and the job.
     predicted : a cycle.
     groups : number of member groups; ``roots``: ranks of the root group.
-    floor_bytes : arrays of grid, tiles and cells, which every rank holds.
+    floor_bytes : arrays of grid, tiles and cells, which every node holds.
     parts : seconds of a cycle by part, from long to short.
     """
 
@@ -227,7 +227,7 @@ class Plan:
         return [
             f"{size}: {layout}; a cycle takes {total:.3g} s in the model.",
             f"First bottleneck: {name}, {100 * seconds / total:.0f} % of the cycle. Parts: {shown}.",
-            f"Every rank holds {self.floor_bytes / 1e9:.2f} GB of grid, tiles and cells. Memory is not extrapolated.",
+            f"Every node holds {self.floor_bytes / 1e9:.2f} GB of grid, tiles and cells. Memory is not extrapolated.",
         ]
 
 
