@@ -88,6 +88,10 @@ class ThreadCommunicator:
             meeting = self._meeting.groups.setdefault(key, _Meeting(len(members)))
         return ThreadCommunicator(meeting, members.index(self.rank))
 
+    def of_node(self) -> ThreadCommunicator | None:
+        """Each thread is a node of its own, without shared memory."""
+        return self.split(self.rank)
+
     def abort(self, code: int) -> None:
         self._meeting.barrier.abort()
 
