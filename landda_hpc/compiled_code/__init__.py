@@ -16,6 +16,8 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 __all__ = ["compiled", "n_compiled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,24 +109,18 @@ def _like_any_other(argument: Any) -> Any:
 
     numba would compile a loop a second time for read-only arrays. No loop of the package writes to what it only reads.
     """
-    flags = getattr(argument, "flags", None)
-    if flags is None or flags.writeable:
+    if not isinstance(argument, np.ndarray) or argument.flags.writeable:
         return argument
-    return _Writeable(argument).view()
+    return np.asarray(_Writeable(argument))
 
 
 class _Writeable:
     """Describes the memory of an array to numpy, without the mark that it is read-only."""
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
         self._array = array
         interface = array.__array_interface__
         self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
-
-    def view(self) -> Any:
-        import numpy as np
-
-        return np.asarray(self)
 
 
 def n_compiled() -> int:

@@ -81,6 +81,7 @@ def test_a_kill_loses_nothing_of_what_was_learned(
     assert_same(output, with_options, landda)
 
 
+@pytest.mark.verify
 def test_drift_has_an_account_of_its_own(with_options: Mapping[str, Any]) -> None:
     lines = (with_options["path"] / "cycles.jsonl").read_text().splitlines()
     records = [r for r in map(json.loads, lines) if r["run"] == "pointwise"]

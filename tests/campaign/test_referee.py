@@ -119,6 +119,7 @@ def test_what_a_referee_must_not_be(changes: Mapping[str, Any], message: str) ->
     assert re.search(message, str(caught.value).replace("\n", " ")), caught.value
 
 
+@pytest.mark.verify
 def test_stations_of_the_referee_do_not_verify(landda: Landda) -> None:
     """The same file is read twice: as the referee's network it verifies nothing, as another entry it does."""
     write_stations(landda.folder / "stations.csv")

@@ -83,6 +83,7 @@ def test_checkpoints_that_a_resume_skipped_do_not_count(tmp_path: Path) -> None:
     assert digest(last) == before
 
 
+@pytest.mark.verify
 def test_restart_sets_and_feedback_with_rules_of_their_own(tmp_path: Path) -> None:
     """Also between checkpoints, after a resume from an earlier checkpoint, and as the start of another campaign."""
     out, whole = tmp_path / "out", tmp_path / "whole"

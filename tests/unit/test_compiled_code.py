@@ -17,10 +17,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numba
+import numpy as np
 import pytest
 
 import landda_hpc
-from landda_hpc.compiled_code import folders, kernel_cache
+from landda_hpc.compiled_code import compiled, folders, kernel_cache
 from landda_hpc.compiled_code.sources import _imports_of, sources_key
 
 PACKAGE = Path(landda_hpc.__file__).parent
@@ -329,3 +330,25 @@ def test_a_user_without_an_entry_and_without_home_runs_kernels() -> None:
         "frame = Curvelet2D((17, 17)); frame.inverse(frame.forward([[0.0] * 17] * 17))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_read_only_arrays_need_no_code_of_their_own() -> None:
+    """Arrays in the shared memory of a node are read-only."""
+
+    @compiled()
+    def total(values: np.ndarray, factor: float) -> float:
+        result = 0.0
+        for value in values.flat:
+            result += factor * value
+        return result
+
+    for values in (np.arange(6.0), np.arange(6.0).reshape(2, 3).T):
+        kept = values.copy()
+        constant = values.view()
+        constant.flags.writeable = False
+        assert total(constant, np.float64(2.0)) == total(values, 2.0) == 30.0
+        np.testing.assert_array_equal(values, kept)
+        assert not constant.flags.writeable
+    assert len(total.signatures) == 2  # in the order of rows, and of columns
+    repeated = np.broadcast_to(np.arange(3.0)[:, None], (3, 4))
+    assert total(repeated, 1.0) == 12.0

@@ -96,6 +96,7 @@ def test_budgets_close_and_the_day_has_its_course() -> None:
     assert np.isfinite(series.values["soil_temperature"]).all()
 
 
+@pytest.mark.verify
 def test_a_run_goes_on_where_another_stopped() -> None:
     whole, first = model(), model()
     day = timedelta(days=1)
