@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise, starmap
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.final_report import default_times
@@ -17,12 +17,13 @@ from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
+from landda_hpc.verification.figures.figure_style import MapKind
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray
+    from landda_hpc.verification.figures.map_layout import Kind
     from landda_hpc.verification.figures.report_figures import MapFrame
 
-Format = Literal["png", "pdf", "svg"]
 MINUS = " minus "
 
 
@@ -36,15 +37,12 @@ class MapChoice:
     times : as text, e.g. 2022-06-02T06, or 'all'.
     variables : names of images, or 'a minus b'.
     layer : a scored layer, e.g. '10-40 cm'; the observed one if empty.
-    dpi, font : of the figures, see ``appearance.save``.
     """
 
     runs: Sequence[str] = ()
     times: Sequence[str] = ()
     variables: Sequence[str] = ()
     layer: str = ""
-    dpi: int = 150
-    font: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,11 @@ def draw_chosen(
     window: tuple[datetime, datetime],
     frame: MapFrame,
     output: Path,
-    kind: Format = "png",
+    kind: MapKind = "maps",
 ) -> Iterator[Path]:
-    """Draw one figure of maps for each chosen run and time. All have the same bands of differences. Local.
+    """Draw one figure of maps for each chosen run and time. Local.
+
+    The bands of differences and increments are those that fit all runs at the times of the report, whatever is chosen.
 
     Parameters
     ----------
@@ -120,40 +120,58 @@ def draw_chosen(
     window : first and last analysis time that counts.
     frame : what all maps have in common.
     output : folder of the figures; made if it is missing.
-    kind : format of the figures.
+    kind : which maps; images without an increment, or without a panel of regions, are left out.
 
     Yields
     ------
-    Each file when it is complete.
+    Each figure when it is complete; its files have the suffixes of the formats.
 
     Raises
     ------
     ConfigError : a run, time or variable that the campaign does not have; says which there are.
     DataError, StorageError : an image cannot be read, a figure not be written.
     """
+    from landda_hpc.regions import GLOBE
     from landda_hpc.verification.figures.image_set import read_images
-    from landda_hpc.verification.figures.maps import MapStyle, draw_maps, reach_of
+    from landda_hpc.verification.figures.maps import MapStyle, common_reach, default_panels, draw_maps, reach_of
+    from landda_hpc.verification.figures.report_figures import REGIONAL
+    from landda_hpc.verification.statistics.region_windows import covers
 
-    def load(run: str, time: datetime) -> tuple[dict[str, FloatArray], list[str] | None]:
+    def load(run: str, time: datetime) -> tuple[dict[str, FloatArray], Sequence[str]]:
         images = dict(read_images(stored.by_run[run][time])[0].images)
-        panels = [_panel(name, tuple(images), f"{run} at {_words(time)}") for name in choice.variables]
-        return images, panels or None
+        if choice.variables:
+            return images, [_panel(name, tuple(images), f"{run} at {_words(time)}") for name in choice.variables]
+        if kind == "maps":
+            return images, default_panels(images)
+        return images, [name for name in (("increment",) if kind == "increments" else REGIONAL) if name in images]
+
+    def reach(of: Sequence[tuple[str, datetime]]) -> dict[Kind, float]:
+        found = []
+        for run, time in of:
+            images = read_images(stored.by_run[run][time])[0].images
+            panels = choice.variables or default_panels(images)
+            known = [name for name in panels if all(part in images for part in name.split(MINUS))]
+            found.append(reach_of(images, frame.ground.land, known))
+        return common_reach(found)
 
     runs = [_known("--run", name, list(stored.by_run)) for name in choice.runs] or list(stored.by_run)
     wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], window)]
     layer = choice.layer or frame.layer
-    reach = max((reach_of(images, frame.ground.land, panels) for images, panels in starmap(load, wanted)), default=None)
+    for run, time in wanted:
+        load(run, time)  # names that do not exist are reported before anything is drawn
+    of_report = [(run, time) for run, files in stored.by_run.items() for time in default_times(files, window)]
+    bands = reach(wanted) | reach(of_report)
+    covered = tuple(region for region in frame.regions if covers(frame.ground.grid, region))
+    regions = covered if kind == "regions" else (GLOBE,)
+    what = f"{'Increment of soil moisture' if kind == 'increments' else 'Soil moisture'} {layer}"
     for run, time in wanted:
         images, panels = load(run, time)
-        name = f"map_{run}{'_' + layer.replace(' ', '') if choice.layer else ''}_{time:%Y%m%dT%H}.{kind}"
-        draw_maps(
-            images,
-            frame.ground,
-            output / name,
-            MapStyle(f"Soil moisture {layer}, {run}", time, dpi=choice.dpi, font=choice.font, reach=reach),
-            panels=panels,
-        )
-        yield output / name
+        begin = {"maps": "map", "increments": "increments", "regions": "regions"}[kind]
+        name = f"{begin}_{run}{'_' + layer.replace(' ', '') if choice.layer else ''}_{time:%Y%m%dT%H}.png"
+        if panels and regions:
+            style = MapStyle(f"{what}, {run}", time, reach=bands)
+            draw_maps(images, frame.ground, output / name, style, panels=panels, regions=regions)
+            yield output / name
 
 
 def _times(asked: Sequence[str], stored: Mapping[datetime, Path], window: tuple[datetime, datetime]) -> list[datetime]:

@@ -27,7 +27,6 @@ from landda_hpc.formats.own.innovation_file import (
 )
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
-from landda_hpc.io.experiment_label import labelled
 from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.var3d import absolute_tolerance
@@ -35,6 +34,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
+from landda_hpc.verification.figures.figure_style import FigureKind, in_style_of
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
 from landda_hpc.verification.pages.report_page import REPORT
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
@@ -57,11 +57,35 @@ class Made:
     n_parts: int
 
 
+@dataclass(frozen=True)
+class ChosenFigures:
+    """Figures of a report that are drawn apart from it.
+
+    Attributes
+    ----------
+    kinds : kinds of figures.
+    folder : of the files.
+    """
+
+    kinds: Collection[FigureKind]
+    folder: Path
+
+    def make(self, parts: Sequence[Part]) -> Iterator[Made]:
+        """Make the chosen parts, and the missing files of innovations that they show."""
+        wanted = [part for part in parts if part.kind in self.kinds]
+        if "spectra" in self.kinds:
+            files = [part for part in parts if part.path.match("innovations_*.nc") and not part.path.is_file()]
+            wanted = [*files, *wanted]
+        for number, part in enumerate(wanted, start=1):
+            yield Made(str(part.path), part.make(), number, len(wanted))
+
+
 def make_report(
     folder: CampaignFolder,
     config: CampaignConfig,
     done: Mapping[str, str | None] | None = None,
     notes: Sequence[str] = (),
+    chosen: ChosenFigures | None = None,
 ) -> Iterator[Made]:
     """Write scores.csv, scores.nc, observations.md, innovations, figures if requested, summary.md and report.html.
 
@@ -72,6 +96,7 @@ def make_report(
     config : of the campaign; ``output.figures`` says whether figures are drawn.
     done : existing parts with the captions of figures; they are not written again.
     notes : sentences above the tables.
+    chosen : figures to draw, in the style that is in effect, without tables and pages; None: the whole report.
 
     Yields
     ------
@@ -115,14 +140,18 @@ def make_report(
         from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
         of_cycles = folder.records_file("cycles") if cycles else None
-        parts += plan_series(records, folder.figures, of_cycles, since, absolute_tolerance(config.runs), benchmarks)
-        parts += plan_innovations([part.path for part in innovations], folder.figures)
-        parts += _ensemble_figure(ensembles, folder.figures, depth_name(config.verification.depths_m[0]))
+        figures = folder.figures if chosen is None else chosen.folder
+        parts += plan_series(records, figures, of_cycles, since, absolute_tolerance(config.runs), benchmarks)
+        parts += plan_innovations([part.path for part in innovations], figures)
+        parts += _ensemble_figure(ensembles, figures, depth_name(config.verification.depths_m[0]))
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
             regions = named_regions(config.verification.regions, config.data_root)
             frame = map_frame(domain(), config.observations.depth_m, regions)
-            parts += plan_maps(sources, folder.figures, frame)
+            parts += plan_maps(sources, figures, frame)
+    if chosen is not None:
+        yield from chosen.make(parts)
+        return
     n_parts = len(parts) + 2
     captions: list[tuple[Path, str]] = []
 
@@ -142,7 +171,7 @@ def make_report(
         if name in done:
             caption = done[name]
         else:
-            with labelled(config.output.label):
+            with in_style_of(config.output):
                 caption = part.make()
             if part.path.suffix == ".png":
                 gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
@@ -150,9 +179,9 @@ def make_report(
         if caption is not None:
             captions.append((part.path, caption))
         if number == n_tables and SUMMARY not in done:
-            with labelled(config.output.label):
+            with in_style_of(config.output):
                 pages(is_complete=False)
-    with labelled(config.output.label):
+    with in_style_of(config.output):
         pages(is_complete=True)
     yield Made(SUMMARY, None, n_parts - 1, n_parts)
     yield Made(REPORT, None, n_parts, n_parts)
@@ -217,7 +246,7 @@ def _ensemble_figure(records: Sequence[Mapping[str, Any]], figures: Path, layer:
         return f"Spread and error of the ensemble means at {layer}, and rank histograms, before analyses."
 
     path = figures / "ensembles.png"
-    return [Part(path, partial(draw, path))] if records else []
+    return [Part(path, partial(draw, path), "ensembles")] if records else []
 
 
 def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:

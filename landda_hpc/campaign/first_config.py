@@ -48,5 +48,8 @@ runs:
   - {method: learned}                 # the image, with errors that the run learns
 
 checkpoint: {every_hours: 24}         # a killed campaign is resumed from here: landda resume DIR
-output: {every_hours: 24, fields: [background, analysis, increment, innovation, observation, truth]}
+output:
+  every_hours: 24
+  fields: [background, analysis, increment, innovation, observation, truth]
+  figure_style: {formats: [], dpi: 150}   # formats: [pdf, svg] for print, besides PNG
 """

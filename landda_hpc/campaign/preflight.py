@@ -94,7 +94,20 @@ def find_problems(
         are_missing = any(f"'{run.name}'" in where for where in missing)
         depth_m = config.observations.depth_m
         problems += _problems_of_run(run, grid, config.seed, config.data_root, depth_m, are_missing=are_missing)
-    return problems
+    return problems + _problems_of_font(config.output.figure_style.font)
+
+
+def _problems_of_font(font: str) -> list[str]:
+    if not font:
+        return []
+    # Imported here, because only a font of one's own needs the plotting library before the campaign.
+    from landda_hpc.verification.figures.appearance import require_font
+
+    try:
+        require_font(font, "output.figure_style.font")
+    except ConfigError as error:
+        return [str(error)]
+    return []
 
 
 def _problems_of_run(

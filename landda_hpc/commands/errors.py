@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -54,17 +55,19 @@ def command(
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.studies.learned_errors import campaign_errors, write_run_errors
     from landda_hpc.verification.figures.error_spectra import draw_error_spectra
+    from landda_hpc.verification.figures.figure_style import FigureStyle, styled
     from landda_hpc.verification.figures.maps import Coastline
 
     campaign = CampaignFolder.open(folder)
     config, console = read_resolved(campaign.config_file), Console()
+    style = replace(FigureStyle.of(config.output.figure_style), formats=(kind,))
     of_all = parse_frame(frame) if frame else None
     for found in campaign_errors(folder, run or (), frame=of_all, first=first, last=last, max_gap_days=max_gap_days):
         _print(console, found)
         path = (output or folder) / f"errors_{found.run}.nc"
         write_run_errors(found, path, config.name)
         picture = (output or campaign.figures) / f"errors_{found.run}.{kind}"
-        with labelled(config.output.label):
+        with labelled(config.output.label), styled(style):
             draw_error_spectra(
                 found.estimates,
                 picture,

@@ -33,6 +33,7 @@ from landda_hpc.config.observations import (
 )
 from landda_hpc.config.output import (
     CheckpointConfig,
+    FigureStyleConfig,
     KeepConfig,
     OutputConfig,
     ParallelConfig,
@@ -103,6 +104,7 @@ __all__ = [
     "ConstantErrors",
     "DriftConfig",
     "EnsembleConfig",
+    "FigureStyleConfig",
     "FileObservations",
     "Forcing",
     "ForcingConfig",

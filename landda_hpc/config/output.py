@@ -105,6 +105,24 @@ class SeriesConfig(Section):
     )
 
 
+class FigureStyleConfig(Section):
+    """Appearance of the figures, for example for print."""
+
+    formats: tuple[Literal["pdf", "svg"], ...] = Field(
+        (), description="formats of each figure besides PNG, which is always written because the pages show it"
+    )
+    dpi: int = Field(150, ge=50, le=1200, description="pixels per inch of PNG files, and of the images in PDF and SVG")
+    font: str = Field("", description="font of all letters, such as 'DejaVu Serif'; default that of matplotlib")
+    font_size: float = Field(
+        9.0, ge=6.0, le=14.0, description="size of the letters at axes, points; titles and margins are in proportion"
+    )
+    borders: bool = Field(
+        False,
+        description="draw borders of countries on maps: those of Natural Earth, as they are in effect; several are "
+        "disputed, and some publishers require others",
+    )
+
+
 class OutputConfig(Section):
     """Output to CF netCDF files and figures."""
 
@@ -140,6 +158,9 @@ class OutputConfig(Section):
         description="a word or two about the experiment that every figure and page shows, such as 'forced'",
     )
     figures: bool = Field(True, description="draw maps and time series of the scores at the end")
+    figure_style: FigureStyleConfig = Field(
+        default_factory=FigureStyleConfig, description="formats, resolution and letters of the figures"
+    )
     series: SeriesConfig | None = Field(
         None, description="record the soil water of all cells, and rain, in every cycle for verification; default none"
     )

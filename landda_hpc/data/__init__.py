@@ -4,7 +4,8 @@
 vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
 document every variable; `CREDITS.md` lists the sources, licences and approximations. `climate` turns climate
 classes into monthly precipitation. `spun_up_1p4deg.nc` holds the spun-up states of the land physics on the global
-1.4-degree grid (`landda land spinup experiments/spinup.yaml --year`) at six dates of a year. `papers/` holds what the
+1.4-degree grid (`landda land spinup experiments/spinup.yaml --year`) at six dates of a year. `borders_110m.json` holds
+borders of countries for maps. `papers/` holds what the
 papers' experiments name: published scores, and an outline of China. An installed package has `experiments/` here too.
 """
 
@@ -18,6 +19,7 @@ __all__ = [
     "SOIL_CLASSES",
     "STATIC_CREDIT",
     "SoilClass",
+    "borders_path",
     "data_file",
     "experiment_file",
     "experiment_names",
@@ -111,6 +113,11 @@ def _experiments() -> Path:
     """Folder of the experiments: in an installed package next to this file, in the source tree next to the package."""
     installed = Path(__file__).with_name("experiments")
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "experiments"
+
+
+def borders_path() -> Path:
+    """Return the path of the borders of countries that ship with the package, JSON."""
+    return Path(__file__).with_name("borders_110m.json")
 
 
 def spun_up_path() -> Path:

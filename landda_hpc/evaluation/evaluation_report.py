@@ -28,11 +28,11 @@ from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_
 from landda_hpc.evaluation.station_sources import open_stations
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
-from landda_hpc.io.experiment_label import labelled
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import GLOBE, Region, named_regions
+from landda_hpc.verification.figures.figure_style import in_style_of
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSeries
@@ -119,7 +119,7 @@ def verify_campaign(
     relations = reference_relations(
         asked.references, catalogue, config.compared_products.values(), referee, is_twin=config.twin is not None
     )
-    with labelled(config.output.label):
+    with in_style_of(config.output):
         page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
         stations_of_referee = referee.entry if referee is not None and referee.kind == "stations" else None
         opened = partial(

@@ -141,8 +141,8 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
     Parameters
     ----------
     campaign : of its folder.
-    asked : of the same trajectory; gives description, data_root, catalogue, ``output.figures`` and ``verification``
-        without ``RECORD_KEYS``.
+    asked : of the same trajectory; gives description, data_root, catalogue, ``output.figures``, ``output.figure_style``
+        and ``verification`` without ``RECORD_KEYS``.
     """
     recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
     catalogue = dict(asked.catalogue)
@@ -155,7 +155,9 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
             "data_root": asked.data_root,
             "catalogue": catalogue,
             "verification": asked.verification.model_copy(update=recorded),
-            "output": campaign.output.model_copy(update={"figures": asked.output.figures}),
+            "output": campaign.output.model_copy(
+                update={"figures": asked.output.figures, "figure_style": asked.output.figure_style}
+            ),
         }
     )
 

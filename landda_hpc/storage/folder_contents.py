@@ -36,6 +36,7 @@ SUBFOLDERS: Final = (
     "branched_from",
 )  # fmt: skip
 
+_FORMATS: Final = r"\.(?:png|pdf|svg)"
 _LABEL: Final = r"\d{4}-\d{3}-\d{5}"
 _OURS: Final = re.compile(
     rf"(?:{REWOUND}/\d{{8}}T\d{{6}}\.\d{{6}}/)?(?:"
@@ -50,13 +51,13 @@ _OURS: Final = re.compile(
             r"feedback/\d{8}T\d{4}\.nc",
             r"series/[^/]+_\d{8}\.nc",
             r"means/[^/]+_(?:daily_\d{6}|monthly_\d{4})\.nc",
-            r"figures/(?:scores_[^/]+|regions_[^/]+_\d{8}T\d{2}|innovations|minimisation|ensembles)\.png",
-            r"innovations_[a-z0-9_]+\.nc|figures/innovation_(?:scales|directions)(?:_\d+)?\.png",
-            r"errors_[a-z0-9_]+\.nc|figures/errors_[a-z0-9_]+\.(?:png|pdf|svg)",
-            r"figures/map_[^/]+_\d{8}T\d{2}\.(?:png|pdf|svg)",
+            rf"figures/(?:scores_[^/]+|innovations|minimisation|ensembles|errors_[a-z0-9_]+){_FORMATS}",
+            rf"figures/(?:map|increments|regions)_[^/]+_\d{{8}}T\d{{2}}{_FORMATS}",
+            rf"figures/innovation_(?:scales|directions)(?:_\d+)?{_FORMATS}",
+            r"(?:innovations|errors)_[a-z0-9_]+\.nc",
             r"verification/(?:verification\.md|verify\.yaml|stations\.nc|reference_[^/]+\.nc)",
             r"verification/(?:stations|station_groups|reference_patterns|reference_groups)\.csv",
-            r"verification/figures/(?:r|scc|anomalies|stations|station_series|station_anomalies)_[^/]+\.png",
+            rf"verification/figures/(?:r|scc|anomalies|stations|station_series|station_anomalies)_[^/]+{_FORMATS}",
             # Folders made for the model, which may write any file here.
             rf"models/[^/]+/(?:(?:restart|history)/{_LABEL}|work|forcing)/.+",
             rf"branched_from/[^/]+/restart/{_LABEL}/.+",

@@ -27,26 +27,28 @@ def test_what_there_is_to_draw_is_listed(landda: Landda, reference: Mapping[str,
     done = landda.here("plot", reference["path"], "--list")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == f"run control: {', '.join(TIMES)}"
-    assert [line.split(":")[0] for line in lines[:4]] == [
+    assert lines[0].startswith("kinds: maps, increments, regions, scores")
+    assert lines[1] == f"run control: {', '.join(TIMES)}"
+    assert [line.split(":")[0] for line in lines[1:5]] == [
         "run control", "run pointwise", "run enkf_like", "run adaptive_pointwise"
     ]  # fmt: skip
-    assert lines[4].startswith("variables: ") and "analysis" in lines[4] and "forecast" in lines[4]
-    assert lines[5] == "layers: 0-10 cm"
+    assert lines[5].startswith("variables: ") and "analysis" in lines[5] and "forecast" in lines[5]
+    assert lines[6] == "layers: 0-10 cm"
 
 
 def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mapping[str, Any]) -> None:
     choice = ("plot", reference["path"], "--run", "pointwise", "--time", TIMES[0], "-o", landda.folder / "maps")
     variables = ("--variable", "analysis", "--variable", "analysis minus background")
-    first = {b"\x89PNG": "png", b"%PDF": "pdf", b"<?xm": "svg"}
-    for begin, kind in first.items():
-        assert drawn(landda.here(*choice, *variables, "--format", kind)) == [f"map_pointwise_20220602T12.{kind}"]
-        path = landda.folder / "maps" / f"map_pointwise_20220602T12.{kind}"
-        content = path.read_bytes()
-        assert content.startswith(begin)
-        drawn(landda.here(*choice, *variables, "--format", kind))
-        assert path.read_bytes() == content, "equal figures have equal bytes"
-    drawn(landda.here(*choice, *variables, "--dpi", "300", "--font", "DejaVu Serif"))
+    first = {"pdf": b"%PDF", "svg": b"<?xm", "png": b"\x89PNG"}
+    formats = [word for kind in first for word in ("--format", kind)]
+    files = [landda.folder / "maps" / f"map_pointwise_20220602T12.{kind}" for kind in first]
+    assert drawn(landda.here(*choice, *variables, *formats)) == [file.name for file in files]
+    contents = [file.read_bytes() for file in files]
+    assert all(content.startswith(begin) for content, begin in zip(contents, first.values(), strict=True))
+    drawn(landda.here(*choice, *variables, *formats))
+    assert [file.read_bytes() for file in files] == contents, "equal figures have equal bytes"
+    letters = ("--font", "DejaVu Serif", "--font-size", "9")
+    drawn(landda.here(*choice, *variables, "--dpi", "300", *letters, "--borders"))
     with Image.open(landda.folder / "maps" / "map_pointwise_20220602T12.png") as fine:
         assert round(fine.info["dpi"][0]) == 300
         size = fine.size
@@ -56,6 +58,14 @@ def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mappin
     two_panels = imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape
     drawn(landda.here(*choice, "--variable", "analysis"))
     assert imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape[1] < two_panels[1]
+
+
+def test_figures_are_chosen_by_kind(landda: Landda, reference: Mapping[str, Any]) -> None:
+    kinds = ("-k", "increments", "-k", "innovations", "-f", "svg", "--font-size", "12")
+    names = drawn(landda.here("plot", reference["path"], "-o", landda.folder / "kinds", *kinds))
+    runs = ("pointwise", "enkf_like", "adaptive_pointwise")
+    expected = [f"increments_{run}_{time.replace('-', '')}.svg" for run in runs for time in TIMES[:2]]
+    assert names == [*expected, "innovations.svg"]
 
 
 @pytest.mark.verify
@@ -89,8 +99,11 @@ def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
         ),
         (["--variable", "a minus b minus c", "--time", TIMES[0]], "'a' is not one of"),
         (["--layer", "10-40 cm"], "'10-40 cm' is not one of 0-10 cm."),
-        (["--font", "No Font"], "--font No Font: matplotlib does not find it. Found: "),
+        (["--font", "No Font"], "--font: No Font: matplotlib does not find this font. Found: "),
         (["--format", "gif"], "'gif' is not one of 'png', 'pdf', 'svg'"),
+        (["--kind", "mops"], "'mops' is not one of 'maps', 'increments', 'regions', 'scores',"),
+        (["--kind", "scores", "--run", "pointwise"], "--run: selects maps, but figures of kind scores show all runs"),
+        (["--kind", "ensembles"], "has no data for figures of kind ensembles."),
     ],
 )
 def test_wrong_choices_are_named(landda: Landda, reference: Mapping[str, Any], choice: list[str], message: str) -> None:

@@ -92,15 +92,15 @@ class ReproductionSession:
         """Write the page; return its missing parts. Rank 0."""
         # Imported here: needed once, on one rank, and loads the plotting library.
         from landda_hpc.campaign.experiment_facts import Experiment
-        from landda_hpc.io.experiment_label import labelled
         from landda_hpc.studies.report_pages import write_reproduction_page
         from landda_hpc.studies.reproduction import bai2026, shen2024
         from landda_hpc.studies.reproduction.campaign_data import CampaignData
+        from landda_hpc.verification.figures.figure_style import in_style_of
 
         campaign = self._request.source or output / _MAIN
         asked = configs.get(_MAIN) or self._asked_of(campaign)
         m = CampaignData(campaign, EXPERIMENTS[self._request.paper], asked)
-        with labelled(m.config.output.label):
+        with in_style_of(m.config.output):
             if self._request.paper == "bai2026":
                 written = bai2026.write_page(m, output)
             else:

@@ -16,15 +16,17 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from PIL import Image
 
 from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError
 from landda_hpc.io.atomic import write_bytes
 from landda_hpc.io.experiment_label import current_label
+from landda_hpc.verification.figures.figure_style import FONT_SIZE, current_style
 
-DPI: Final = 150
-FONT: Final = 9.0
+FONT: Final = FONT_SIZE
 SMALL_FONT: Final = 7.5
 
 OCEAN: Final = "#e9ebee"
@@ -72,7 +74,7 @@ def new_figure(width: float, height: float, title: str = "", *, is_placed: bool 
     is_placed : whether the caller gives all axes their place, with room for labels; otherwise it is made when the
         figure is drawn, which takes as much time again.
     """
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=None if is_placed else "constrained")
+    figure = Figure(figsize=(width, height), layout=None if is_placed else "constrained")
     FigureCanvasAgg(figure)
     if title:
         place = {"y": 1.0 - 0.07 / height} if is_placed else {}
@@ -90,7 +92,10 @@ def place_panels(
     column_gap: float = 0.0,
     row_gap: float = 0.0,
 ) -> None:
-    """Give subplots their place: margins of the figure and gaps between panels, inches."""
+    """Give subplots their place: margins of the figure and gaps between panels, inches for letters of usual size."""
+    zoom = current_style().zoom
+    left, right, top, bottom = zoom * left, zoom * right, zoom * top, zoom * bottom
+    column_gap, row_gap = zoom * column_gap, zoom * row_gap
     width, height = figure.get_size_inches()
     place = figure.axes[0].get_subplotspec()
     assert place is not None, "made by subplots"
@@ -160,40 +165,39 @@ def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
     ax.minorticks_off()
 
 
-def save(figure: Figure, path: Path, *, dpi: int = DPI, font: str = "") -> None:
-    """Write a figure atomically, and make its folder if it is missing; equal figures give equal bytes.
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the style that is in effect; equal figures give equal bytes.
 
-    The label of the experiment, if it has one, is written in the lower right corner.
+    Each file is written atomically, and its folder is made if it is missing. The label of the experiment, if it has
+    one, is in the lower right corner.
 
     Parameters
     ----------
-    path : file of the figure; its suffix (.png, .pdf or .svg) gives the format.
-    dpi : pixels per inch of a PNG, and of the images in the other formats.
-    font : family of all letters; empty: that of matplotlib.
+    path : file of the figure; the formats of the style replace its suffix.
     """
-    kind = path.suffix.lstrip(".")
-    label = current_label()
+    style, label = current_style(), current_label()
     if label:
         width, height = figure.get_size_inches()
-        style: dict[str, Any] = {
-            "fontsize": FONT,
-            "fontweight": "bold",
-            "color": "#B03000",
-            "ha": "right",
-            "va": "bottom",
-        }
-        figure.text(1.0 - 0.04 / width, 0.03 / height, label, **style)
-    figure.set_dpi(dpi)
-    if font:
-        figure.draw_without_rendering()  # makes the labels of all ticks
-        for text in figure.findobj(Text):
-            assert isinstance(text, Text), "by findobj"
-            text.set_fontfamily(font)
-    # Drawn before the file is opened, so that errors of drawing are not reported as errors of the disk.
-    content = io.BytesIO()
+        place: dict[str, Any] = {"ha": "right", "va": "bottom"}
+        figure.text(
+            1.0 - 0.04 / width, 0.03 / height, label, fontsize=FONT, fontweight="bold", color="#B03000", **place
+        )
+    figure.set_dpi(style.dpi)
+    if style.font or style.font_size != FONT_SIZE:
+        _set_letters(figure, style.font, style.zoom)
+    _fit_title(figure)
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         if not axis.get_label_text():
             axis.set_label_coords(0.0, 0.0)  # or the place for a label, which depends on all ticks, is looked for
+    # Drawn before a file is opened, so that errors of drawing are not reported as errors of the disk. A PNG is written
+    # last: where it exists, the other formats do.
+    for kind in sorted(style.formats, key=lambda kind: kind == "png"):
+        write_bytes(path.with_suffix(f".{kind}"), _drawn(figure, kind, style.dpi), make_folder=True)
+
+
+def _drawn(figure: Figure, kind: str, dpi: int) -> bytes:
+    """Return the content of a figure's file."""
+    content = io.BytesIO()
     if kind == "png":
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's backends have no types
@@ -203,7 +207,32 @@ def save(figure: Figure, path: Path, *, dpi: int = DPI, font: str = "") -> None:
     else:
         with rc_context({"svg.hashsalt": "landda_hpc", "pdf.fonttype": 42}):
             figure.savefig(content, format=kind, dpi=dpi, metadata=_UNDATED[kind])
-    write_bytes(path, content.getvalue(), make_folder=True)
+    return content.getvalue()
+
+
+def _set_letters(figure: Figure, font: str, zoom: float) -> None:
+    """Give all letters of a figure a family, if it is not empty, and ``zoom`` times their size."""
+    figure.draw_without_rendering()  # makes the labels of all ticks
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text), "by findobj"
+        if font:
+            text.set_fontfamily(font)
+        text.set_fontsize(zoom * float(text.get_fontsize()))
+
+
+def _fit_title(figure: Figure) -> None:
+    """Reduce the letters of a figure's title if it would be wider than the figure."""
+    for title in figure.texts:
+        room, width = 0.98 * figure.bbox.width, title.get_window_extent().width
+        if title.get_text() == figure.get_suptitle() and width > room:
+            title.set_fontsize(float(title.get_fontsize()) * room / width)
+
+
+def require_font(font: str, where: str) -> None:
+    """Raise ConfigError if matplotlib does not find a font; an empty name is that of matplotlib."""
+    known = sorted({entry.name for entry in fontManager.ttflist})
+    if font and font not in known:
+        raise ConfigError(f"{where}: {font}: matplotlib does not find this font. Found: {', '.join(known)}.")
 
 
 _UNDATED: Final[dict[str, dict[str, str | None]]] = {

@@ -49,7 +49,7 @@ def plan_innovations(files: Sequence[Path], figures: Path) -> list[Part]:
     parts = []
     for name, what in (("scales", "scale"), ("directions", "direction")):
         path = figures / f"innovation_{name}.png"
-        parts.append(Part(path, partial(draw, name, what, path)))
+        parts.append(Part(path, partial(draw, name, what, path), "spectra"))
     return parts
 
 

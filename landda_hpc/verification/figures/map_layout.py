@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,11 @@ Box = tuple[float, float, float, float]
 """Left, bottom, width and height, as fractions of the figure."""
 
 
+Kind = Literal["field", "difference", "increment"]
+"""Kinds of images; each has its own colour bar."""
+KINDS: Final[tuple[Kind, ...]] = ("field", "difference", "increment")
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """One map: name, title, image of shape (n_lat, n_lon), and kind of colours."""
@@ -40,7 +45,7 @@ class Panel:
     name: str
     title: str
     image: FloatArray
-    is_difference: bool
+    kind: Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +99,13 @@ class Layout:
         is_last = not any(r > row and c == column for r, c, _, _ in self.places)
         return is_last, column == 0 or self.is_by_region
 
-    def box_of_bar(self, is_difference: bool) -> Box:
+    def box_of_bar(self, kind: Kind) -> Box:
         """Return the place of the colour bar of one kind: below its column, or right of its first rows."""
-        mine = [(row, column) for row, column, panel, _ in self.places if panel.is_difference == is_difference]
+        mine = [(row, column) for row, column, panel, _ in self.places if panel.kind == kind]
         if self.bars_below:
             left, _, width, _ = self.box(*mine[0])
-            bottom, height = (_LEGEND + _BAR_BELOW - _BAR) / self.height, _BAR / self.height
+            number = self._n_bars - self._kinds_in(mine[0][1]).index(kind)
+            bottom, height = (_LEGEND + number * _BAR_BELOW - _BAR) / self.height, _BAR / self.height
             return left + 0.04 * width, bottom, 0.92 * width, height
         first = last = mine[0][0]
         while (last + 1) in {row for row, _ in mine}:
@@ -123,7 +129,16 @@ class Layout:
 
     @property
     def _bottom(self) -> float:
-        return _LONGITUDES + _LEGEND + (_BAR_BELOW if self.bars_below else 0.0)
+        return _LONGITUDES + _LEGEND + (self._n_bars * _BAR_BELOW if self.bars_below else 0.0)
+
+    def _kinds_in(self, column: int) -> list[Kind]:
+        found = {panel.kind for _, place, panel, _ in self.places if place == column}
+        return [kind for kind in KINDS if kind in found]
+
+    @property
+    def _n_bars(self) -> int:
+        """Largest number of colour bars below a column."""
+        return max(len(self._kinds_in(column)) for column in range(len(self.widths)))
 
     def _fractions(self, left: float, bottom: float, width: float, height: float) -> Box:
         return left / self.width, bottom / self.height, width / self.width, height / self.height
@@ -134,7 +149,7 @@ def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> 
     places: list[tuple[int, int, Panel, Region]] = []
     row, column = 0, 0
     for before, panel in zip([None, *panels], panels, strict=False):
-        if before is not None and (column == n_columns or before.is_difference != panel.is_difference):
+        if before is not None and (column == n_columns or before.kind != panel.kind):
             row, column = row + 1, 0
         places.append((row, column, panel, region))
         column += 1
@@ -142,28 +157,30 @@ def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> 
     return Layout([width] * n_columns, width / aspect(region), places, bars_below=False)
 
 
-def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequence[Region]) -> Layout:
+def arrange(panels: Sequence[Panel], regions: Sequence[Region]) -> Layout:
     """Arrange panels of one region by kind, or of several regions with one column per region."""
+    fields, differences, increments = ([panel for panel in panels if panel.kind == kind] for kind in KINDS)
     if len(regions) > 1:
-        return _by_region([*fields, *differences], regions)
-    kinds = [kind for kind in (fields, differences) if kind]
-    return (_in_rows if aspect(regions[0]) < 1.2 else _in_columns)(kinds, regions[0])
+        return _by_region([*fields, *differences, *increments], regions)
+    if aspect(regions[0]) < 1.2:
+        return _in_rows([kind for kind in (fields, differences, increments) if kind], regions[0])
+    return _in_columns([column for column in (fields, [*differences, *increments]) if column], regions[0])
 
 
-def _in_columns(kinds: Sequence[Sequence[Panel]], region: Region) -> Layout:
-    """Put fields in the left column and differences in the right; letters run along rows."""
+def _in_columns(columns: Sequence[Sequence[Panel]], region: Region) -> Layout:
+    """Put fields in the left column, differences and increments in the right; letters run along rows."""
     places = [
         (row, column, panels[row], region)
-        for row in range(max(len(kind) for kind in kinds))
-        for column, panels in enumerate(kinds)
+        for row in range(max(map(len, columns)))
+        for column, panels in enumerate(columns)
         if row < len(panels)
     ]
     width = 4.8
-    return Layout([width] * len(kinds), width / aspect(region), places, bars_below=True)
+    return Layout([width] * len(columns), width / aspect(region), places, bars_below=True)
 
 
 def _in_rows(kinds: Sequence[Sequence[Panel]], region: Region) -> Layout:
-    """Put fields in the upper row and differences in the lower, for regions that are about as high as wide."""
+    """Use one row per kind, for regions that are about as high as wide."""
     n_columns = max(len(kind) for kind in kinds)
     places = [(row, column, panel, region) for row, kind in enumerate(kinds) for column, panel in enumerate(kind)]
     width = max(2.6, 3.2 * aspect(region))

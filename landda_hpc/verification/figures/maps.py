@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -27,8 +28,10 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.borders import border_lines
+from landda_hpc.verification.figures.figure_style import current_style
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS, REGIONS
-from landda_hpc.verification.figures.map_layout import Panel, arrange, arrange_in_grid, shrinking
+from landda_hpc.verification.figures.map_layout import KINDS, Kind, Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.statistics.region_windows import Window, window_of
 from landda_hpc.verification.statistics.scores import score
 
@@ -98,12 +101,10 @@ class MapStyle:
     time : valid time, UTC; None: the title has no time.
     labels : panel titles by image name, in place of :data:`LABELS`.
     columns : number of panels per row, in the given order, for a single region; None: panels are arranged by kind.
-    dpi : pixels per inch.
-    font : family of all letters; empty: that of matplotlib.
     quantity : name of the fields, for their colour bar.
     top : upper end of the fields' bands, m3 m-3; None: the bands of soil moisture.
-    reach : size of the differences that their bands hold, m3 m-3, for figures that are compared (:func:`reach_of`);
-        None: fitted to the figure.
+    reach : size of the differences and of the increments that their bands hold, m3 m-3, for figures that are compared
+        (:func:`reach_of`); kinds that it lacks are fitted to the figure.
     """
 
     title: str = "Soil moisture"
@@ -112,29 +113,54 @@ class MapStyle:
     columns: int | None = None
     quantity: str = "Soil moisture"
     top: float | None = None
-    reach: float | None = None
-    dpi: int = appearance.DPI
-    font: str = ""
+    reach: Mapping[Kind, float] = field(default_factory=dict)
 
 
 def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
     """Choose panels for a set of images.
 
-    These are the available fields, then each minus the observation (or the truth), and the increment.
+    These are the available fields, then each minus the observation (or the truth), the state minus the truth, and the
+    increment.
     """
     present = [name for name in FIELDS if name in images]
     reference = next((name for name in ("observation", "truth") if name in images), None)
     differences = [
         f"{name}{_MINUS}{reference}" for name in present if name not in ("observation", "truth") and reference
     ]
+    state = next((name for name in ("analysis", "forecast", "background") if name in images), None)
+    if reference == "observation" and "truth" in images and state is not None:
+        differences.append(f"{state}{_MINUS}truth")
     differences += [name for name in DIFFERENCES if name in images and not (name == "innovation" and differences)]
     return (*present, *differences)
 
 
-def reach_of(images: Mapping[str, FloatArray], land: BoolArray, panels: Sequence[str] | None = None) -> float:
-    """Return the size that 98 % of the differences in a figure do not exceed, m3 m-3 (see :func:`draw_maps`)."""
+def reach_of(
+    images: Mapping[str, FloatArray], land: BoolArray, panels: Sequence[str] | None = None
+) -> dict[Kind, float]:
+    """Return the size that 98 % of the differences, and of the increments, of a figure do not exceed, m3 m-3.
+
+    Kinds without a panel are missing (see :func:`draw_maps`).
+    """
     chosen = [_panel(name, images, LABELS) for name in (panels if panels is not None else default_panels(images))]
-    return appearance.difference_reach([panel.image[land] for panel in chosen if panel.is_difference])
+    found: dict[Kind, float] = {}
+    for kind in KINDS[1:]:
+        of_kind = [panel.image[land] for panel in chosen if panel.kind == kind]
+        if of_kind:
+            found[kind] = appearance.difference_reach(of_kind)
+    return found
+
+
+def common_reach(reaches: Iterable[Mapping[Kind, float]]) -> dict[Kind, float]:
+    """Return one size by kind of those that :func:`reach_of` found for several figures.
+
+    It is the largest of the differences and the median of the increments. Those of the first analyses correct the
+    initial state and can be ten times as large as later ones, which the largest size would show in the middle band.
+    """
+    sizes: dict[Kind, list[float]] = {}
+    for reach in reaches:
+        for kind, size in reach.items():
+            sizes.setdefault(kind, []).append(size)
+    return {kind: median(found) if kind == "increment" else max(found) for kind, found in sizes.items()}
 
 
 def draw_maps(
@@ -146,7 +172,7 @@ def draw_maps(
     panels: Sequence[str] | None = None,
     regions: Sequence[Region] = (GLOBE,),
 ) -> None:
-    """Draw images as maps and write one PNG.
+    """Draw images as maps in one figure.
 
     Parameters
     ----------
@@ -154,10 +180,10 @@ def draw_maps(
         "innovation"), m3 m-3, (n_lat, n_lon). NaN is missing and grey over land. "regions", the numbers of regions of
         coherent change, are outlined on the increment.
     ground : grid, land and coast, and the cells whose scores are shown with the difference panels (in the region).
-    path : file of the PNG.
+    path : file of the figure (:func:`appearance.save`).
     style : texts and arrangement.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
-    regions : one region gives two columns, fields and differences; several regions give one column each.
+    regions : one region gives two columns, fields and the rest; several regions give one column each.
 
     Raises
     ------
@@ -167,8 +193,8 @@ def draw_maps(
 
     Notes
     -----
-    Local. Soil moisture has the same colour bands in every figure; differences have bands fitted to the
-    figure, or those of ``style.reach``.
+    Local. Soil moisture has the same colour bands in every figure. Differences, and increments, have separate bands
+    that are fitted to the figure, or those of ``style.reach``.
     """
     style, grid, land = style or MapStyle(), ground.grid, ground.land
     score_mask = land if ground.scored is None else ground.scored
@@ -182,27 +208,26 @@ def draw_maps(
             f"nothing to draw in '{path}': no panels or regions; images given: {', '.join(images) or 'none'}."
         )
     coast = ground.coastline
-    fields = [p for p in chosen if not p.is_difference]
-    differences = [p for p in chosen if p.is_difference]
     shown = [
         shown_region(region, grid, land & np.any([np.isfinite(p.image) for p in chosen], axis=0)) for region in regions
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
-    scales = {
-        False: appearance.moisture_scale(style.top),
-        True: appearance.difference_scale([p.image[seen] for p in differences], style.reach),
-    }
+    scales = {kind: _scale(kind, [p.image[seen] for p in chosen if p.kind == kind], style) for kind in KINDS}
     in_grid = style.columns if len(shown) == 1 else None
-    layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
+    layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(chosen, shown)
+    zoom = current_style().zoom  # larger letters: the same figure with smaller maps, enlarged
+    layout = replace(
+        layout, widths=[width / zoom for width in layout.widths], height_of_map=layout.height_of_map / zoom
+    )
 
     when = "" if style.time is None else f", {style.time.day} {style.time:%B %Y, %H:%M} UTC"
-    figure = appearance.new_figure(layout.width, layout.height, style.title + when, is_placed=True)
+    figure = appearance.new_figure(zoom * layout.width, zoom * layout.height, style.title + when, is_placed=True)
     has_gaps = False
     for letter, (row, column, panel, region) in zip(_letters(), layout.places, strict=False):
         ax = figure.add_axes(layout.box(row, column))
         window = window_of(grid, region)
         image, is_land = panel.image[window.index], land[window.index]
-        draw_image(ax, window, is_land, np.ma.masked_invalid(image), *scales[panel.is_difference])
+        draw_image(ax, window, is_land, np.ma.masked_invalid(image), *scales[panel.kind])
         frame_map(ax, region, coast, *layout.labelled_sides(row, column))
         if panel.name == "increment" and REGIONS in images:
             lines = _outlines(images[REGIONS][window.index], window)
@@ -220,14 +245,21 @@ def draw_maps(
                 fontsize=appearance.FONT + 1,
                 fontweight="bold",
             )
-        if panel.is_difference:
+        if panel.kind != "field":
             text = _score_text(panel, images, score_mask & region.mask(grid))
             _annotate(ax, text, inside=layout.is_narrow or bool(in_grid))
-    for is_difference in sorted({panel.is_difference for panel in chosen}):
-        ax = figure.add_axes(layout.box_of_bar(is_difference))
-        _colour_bar(ax, *scales[is_difference], is_difference, style.quantity, is_horizontal=layout.bars_below)
+    for kind in (kind for kind in KINDS if any(panel.kind == kind for panel in chosen)):
+        ax = figure.add_axes(layout.box_of_bar(kind))
+        label = style.quantity if kind == "field" else kind.capitalize()
+        _colour_bar(ax, *scales[kind], label, is_horizontal=layout.bars_below)
     _surface_legend(figure, has_gaps)
-    appearance.save(figure, path, dpi=style.dpi, font=style.font)
+    appearance.save(figure, path)
+
+
+def _scale(kind: Kind, images: Sequence[FloatArray], style: MapStyle) -> tuple[Colormap, BoundaryNorm]:
+    if kind == "field":
+        return appearance.moisture_scale(style.top)
+    return appearance.difference_scale(images, style.reach.get(kind))
 
 
 def shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
@@ -254,8 +286,14 @@ def _panel(name: str, images: Mapping[str, FloatArray], labels: Mapping[str, str
     if len(parts) == 2:
         # "Background minus observation", but "Background minus GLDAS 0-10 cm"
         second = titles[1][0].lower() + titles[1][1:] if titles[1].split()[0].istitle() else titles[1]
-        return Panel(name, f"{titles[0]} minus {second}", images[parts[0]] - images[parts[1]], True)
-    return Panel(name, titles[0], images[name], name in DIFFERENCES)
+        return Panel(name, f"{titles[0]} minus {second}", images[parts[0]] - images[parts[1]], _kind(name))
+    return Panel(name, titles[0], images[name], _kind(name))
+
+
+def _kind(name: str) -> Kind:
+    if name in ("increment", f"analysis{_MINUS}background"):
+        return "increment"
+    return "difference" if _MINUS in name or name in DIFFERENCES else "field"
 
 
 def _score_text(panel: Panel, images: Mapping[str, FloatArray], mask: BoolArray) -> str:
@@ -267,7 +305,9 @@ def _score_text(panel: Panel, images: Mapping[str, FloatArray], mask: BoolArray)
         return "no common cells"
     present = panel.image[mask & np.isfinite(panel.image)]
     if present.size:
-        return appearance.with_minus_signs(f"mean {np.mean(present):+.3f}, st. dev. {np.std(present):.3f}")
+        return appearance.with_minus_signs(
+            f"mean {round(float(np.mean(present)), 3) + 0.0:+.3f}, st. dev. {np.std(present):.3f}"
+        )
     return "no cells"
 
 
@@ -315,9 +355,15 @@ def _outlines(regions: FloatArray, window: Window) -> list[list[tuple[float, flo
 def frame_map(
     ax: Axes, region: Region, coast: Coastline, with_longitudes: bool = True, with_latitudes: bool = True
 ) -> None:
-    """Give an axis the limits of a region, degree labels below and on the left if wanted, grid lines and the coast."""
+    """Give an axis the limits of a region, degree labels below and on the left if wanted, grid lines and the coast.
+
+    Borders of countries are drawn if the style of figures asks for them.
+    """
     lines = LineCollection(coast_lines(coast, region), colors=appearance.INK, linewidths=0.55)
     ax.add_collection(lines, autolim=False)
+    if current_style().borders:
+        style: dict[str, Any] = {"colors": "#555555", "linewidths": 0.45, "linestyles": [(0, (4.0, 2.0))]}
+        ax.add_collection(LineCollection(border_lines(region), **style), autolim=False)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)
     ax.set_aspect(1.0 / shrinking(region))
@@ -331,7 +377,7 @@ def frame_map(
     ax.xaxis.set_visible(False)
     ax.yaxis.set_visible(False)
     below, left = ax.get_xaxis_transform(), ax.get_yaxis_transform()
-    style: dict[str, Any] = {"linestyle": "", "color": appearance.INK, "markersize": 2.5, "markeredgewidth": 0.6}
+    style = {"linestyle": "", "color": appearance.INK, "markersize": 2.5, "markeredgewidth": 0.6}
     ax.add_line(Line2D(x, [0.0] * len(x), marker=MarkerStyle(TICKDOWN), transform=below, clip_on=False, **style))
     ax.add_line(Line2D([0.0] * len(y), y, marker=MarkerStyle(TICKLEFT), transform=left, clip_on=False, **style))
     style = {"textcoords": "offset points", "fontsize": appearance.SMALL_FONT}
@@ -376,15 +422,18 @@ def coast_lines(coast: Coastline, region: Region) -> list[FloatArray]:
     return list(lines)
 
 
-def _colour_bar(
-    ax: Axes, colours: Colormap, norm: BoundaryNorm, is_difference: bool, quantity: str, *, is_horizontal: bool
-) -> None:
+def _colour_bar(ax: Axes, colours: Colormap, norm: BoundaryNorm, label: str, *, is_horizontal: bool) -> None:
     ticks = norm.boundaries
-    edge = abs(float(ticks[len(ticks) // 2] if is_difference else ticks[1]))  # half a band for differences, else one
+    edge = float(np.min(np.abs(ticks[np.abs(ticks) > 1e-9])))  # half a band for differences, else one
     digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9)
-    if is_horizontal and digits > 2:  # room for every second label; in pairs about 0
-        ticks = np.concatenate([ticks[:6:2], ticks[7::2]])
-    label = ("Difference" if is_difference else quantity) + " (m$^3$ m$^{-3}$)"
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "axes of a figure"
+    width, height = ax.get_position().size * figure.get_size_inches()
+    letter = current_style().zoom * appearance.SMALL_FONT / 72.0
+    room, needed = (width, 0.6 * (digits + 3) * letter) if is_horizontal else (height, 1.4 * letter)
+    if room < ticks.size * needed:  # every second label; in pairs about 0
+        ticks = ticks[::2] if ticks[0] >= 0.0 else np.concatenate([ticks[:6:2], ticks[7::2]])
+    label += " (m$^3$ m$^{-3}$)"
     appearance.colour_bar(ax, colours, norm, ticks, f".{digits}f", label, is_horizontal=is_horizontal)
 
 

@@ -14,8 +14,10 @@ from typing import Final
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import LandDAError, ShapeError
 from landda_hpc.regions import GLOBE, Region
+from landda_hpc.verification.figures.figure_style import MapKind
 from landda_hpc.verification.figures.image_set import REGIONS, ImageSet
-from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps, reach_of
+from landda_hpc.verification.figures.map_layout import Kind
+from landda_hpc.verification.figures.maps import Ground, MapStyle, common_reach, draw_maps, reach_of
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.statistics.region_windows import covers
@@ -26,7 +28,7 @@ from landda_hpc.verification.tables.summary import Part
 
 logger = logging.getLogger(__name__)
 
-_REGIONAL: Final = ("control", "background", "analysis", "forecast", "observation", "truth", "increment")
+REGIONAL: Final = ("control", "background", "analysis", "forecast", "observation", "truth", "increment")
 """Panels of regional figures; two columns leave no room for more."""
 
 
@@ -85,7 +87,7 @@ def plan_series(
     parts = []
     for reference in in_order_of_trust(r.reference for r in records):
         path = figures / f"scores_{re.sub(r'[^A-Za-z0-9.-]+', '_', reference)}.png"
-        parts.append(Part(path, partial(scores, path, reference)))
+        parts.append(Part(path, partial(scores, path, reference), "scores"))
     if innovations is not None:
         parts.append(_innovations(figures / "innovations.png", innovations))
         parts.append(_minimisation(figures / "minimisation.png", innovations, since, tolerance))
@@ -93,7 +95,10 @@ def plan_series(
 
 
 def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
-    """Plan maps of all cells and of the regions for every set of images. All have the same bands of differences."""
+    """Plan maps of all cells and of the regions for every set of images. All have the same bands of differences.
+
+    Increments have separate bands.
+    """
     covered = tuple(region for region in frame.regions if covers(frame.ground.grid, region))
     controls = {s.time: s for s in sources if s.run == CONTROL}
     drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}
@@ -105,10 +110,14 @@ def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> l
     reach = cache(partial(_reach, drawn, frame))
     parts = []
     for source, control in drawn:
-        for kind, shown in (("map", (GLOBE,)), ("regions", covered)):
-            path = figures / f"{kind}_{source.run}_{source.time:%Y%m%dT%H}.png"
+        kinds: tuple[tuple[MapKind, str, tuple[Region, ...]], ...] = (
+            ("maps", "map", (GLOBE,)),
+            ("regions", "regions", covered),
+        )
+        for kind, name, shown in kinds:
+            path = figures / f"{name}_{source.run}_{source.time:%Y%m%dT%H}.png"
             if shown:
-                parts.append(Part(path, partial(_draw_map, path, source, control, shown, frame, reach)))
+                parts.append(Part(path, partial(_draw_map, path, source, control, shown, frame, reach), kind))
     return parts
 
 
@@ -120,7 +129,7 @@ def _innovations(path: Path, records: Path) -> Part:
         draw_innovations(statistics, path)
         return "Innovation statistics of each analysis."
 
-    return Part(path, make)
+    return Part(path, make, "innovations")
 
 
 def _minimisation(path: Path, records: Path, since: datetime | None, tolerance: float | None) -> Part:
@@ -132,11 +141,11 @@ def _minimisation(path: Path, records: Path, since: datetime | None, tolerance: 
         draw_minimisation(minimisations, path, tolerance=tolerance, title=title)
         return f"Minimisation of 3D-Var, {when:%Y-%m-%d %H:%M} UTC."
 
-    return Part(path, make)
+    return Part(path, make, "minimisation")
 
 
-def _reach(drawn: Sequence[tuple[MapSource, MapSource | None]], frame: MapFrame) -> float | None:
-    """Size of the differences in the maps of all cells, m3 m-3; None if no image can be read."""
+def _reach(drawn: Sequence[tuple[MapSource, MapSource | None]], frame: MapFrame) -> dict[Kind, float]:
+    """Size of the differences and increments in the maps of all cells, m3 m-3; empty if no image can be read."""
     reaches = []
     for source, control in drawn:
         try:
@@ -144,7 +153,7 @@ def _reach(drawn: Sequence[tuple[MapSource, MapSource | None]], frame: MapFrame)
         except LandDAError:
             continue  # the part that draws it reports the error
         reaches.append(reach_of(fields, frame.ground.land))
-    return max(reaches, default=None)
+    return common_reach(reaches)
 
 
 def _fields(item: ImageSet, control: MapSource | None, frame: MapFrame) -> dict[str, FloatArray]:
@@ -167,13 +176,13 @@ def _draw_map(
     control: MapSource | None,
     shown: tuple[Region, ...],
     frame: MapFrame,
-    reach: Callable[[], float | None],
+    reach: Callable[[], dict[Kind, float]],
 ) -> str | None:
     """Draw one figure of maps; return its caption, or None if there is no image to draw."""
     item = source.load()
     fields = _fields(item, control, frame)
     is_global = shown == (GLOBE,)
-    panels = None if is_global else [name for name in _REGIONAL if name in fields]
+    panels = None if is_global else [name for name in REGIONAL if name in fields]
     if not fields or panels == []:
         if is_global:
             logger.warning("no image of %s at %s to draw", item.run, item.time)

@@ -272,11 +272,11 @@ def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None,
             if right - left > 0.12 * (last - start):
                 ax.annotate(
                     text,
-                    (0.5 * (left + right), 1.0),
-                    (0, 3),
+                    (right, 1.0),
+                    (-2, 3),
                     xycoords=("data", "axes fraction"),
                     textcoords="offset points",
-                    ha="center",
+                    ha="right",
                     fontsize=appearance.SMALL_FONT,
                     color=appearance.INK,
                 )

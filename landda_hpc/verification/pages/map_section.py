@@ -18,6 +18,8 @@ from PIL import Image
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.borders import border_lines
+from landda_hpc.verification.figures.figure_style import current_style
 from landda_hpc.verification.figures.maps import Ground, coast_lines, shown_region
 from landda_hpc.verification.figures.report_figures import MapSource
 from landda_hpc.verification.pages.markdown_html import data_uri
@@ -247,7 +249,7 @@ def _rule(n_times: int, n_stored: int, layer: str, frames: _Frames, ground: Grou
 
 
 def _outlines(ground: Ground, region: Region) -> str:
-    """Return coast and grid lines, once for all panels."""
+    """Return coast, grid lines and borders, if the style of figures asks for them, once for all panels."""
     wide, high = region.east - region.west, region.north - region.south
     near = wide / 720.0
     parts = []
@@ -258,6 +260,10 @@ def _outlines(ground: Ground, region: Region) -> str:
         kept.append(points[-1])
         if len(kept) > 2:
             parts.append("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in kept))
+    borders = [
+        "M" + "L".join(f"{x - region.west:.2f} {region.north - y:.2f}" for x, y in line.tolist())
+        for line in (border_lines(region) if current_style().borders else ())
+    ]
     spacing = 30.0 if wide > 90.0 else 10.0 if wide > 20.0 else 2.0
     lon = np.arange(np.ceil(region.west / spacing), np.floor(region.east / spacing) + 1) * spacing - region.west
     lat = region.north - np.arange(np.ceil(region.south / spacing), np.floor(region.north / spacing) + 1) * spacing
@@ -265,7 +271,7 @@ def _outlines(ground: Ground, region: Region) -> str:
     return (
         f'<svg width="0" height="0" aria-hidden="true" style="position:absolute"><symbol id="coast" '
         f'viewBox="0 0 {wide:g} {high:g}" preserveAspectRatio="none"><path class="lines" d="{grid}"/>'
-        f'<path class="coast" d="{"".join(parts)}"/></symbol></svg>'
+        f'<path class="border" d="{"".join(borders)}"/><path class="coast" d="{"".join(parts)}"/></symbol></svg>'
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from landda_hpc.errors import DataError
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
+from landda_hpc.verification.figures.figure_style import FigureKind
 from landda_hpc.verification.tables.benchmarks import Benchmark
 from landda_hpc.verification.tables.ensemble_table import ensemble_markdown, summarise_ensembles
 from landda_hpc.verification.tables.score_records import ScoreRecord, read_json_lines
@@ -30,10 +31,12 @@ class Part:
     ----------
     path : path of the file.
     make : function that writes the file, atomically; returns the caption of a figure, or None if nothing is shown.
+    kind : of a figure; None: a table or another file.
     """
 
     path: Path
     make: Callable[[], str | None]
+    kind: FigureKind | None = None
 
 
 def read_scores(path: Path) -> list[ScoreRecord]:

@@ -15,7 +15,7 @@ from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.image_set import ImageSet
+from landda_hpc.verification.figures.image_set import DIFFERENCES, ImageSet
 from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, _outlines, default_panels, draw_maps
 from landda_hpc.verification.figures.report_figures import MapFrame, MapSource, plan_maps
 from landda_hpc.verification.statistics.region_windows import window_of
@@ -118,6 +118,8 @@ def test_default_panels():
         "background", "analysis", "observation", "background minus observation", "analysis minus observation",
         "increment",
     )  # fmt: skip
+    with_truth = dict.fromkeys(("forecast", "observation", "truth"), np.zeros((1, 1)))
+    assert default_panels(with_truth)[3:] == ("forecast minus observation", "forecast minus truth")
     assert default_panels({"innovation": np.zeros((1, 1))}) == ("innovation",)
     assert default_panels({}) == ()
 
@@ -184,7 +186,10 @@ def test_difference_bands_are_centred_and_cover_98_percent():
 
 
 def test_maps_of_one_report_have_the_same_bands_of_differences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bands hold the larger increment; an image that cannot be read fails its own figure only."""
+    """Bands hold the larger difference and the median increment, whichever figure is drawn.
+
+    An image that cannot be read fails its own figure only.
+    """
     scale, bands = appearance.difference_scale, []
 
     def recorded(*args: Any) -> Any:
@@ -199,14 +204,16 @@ def test_maps_of_one_report_have_the_same_bands_of_differences(tmp_path: Path, m
     time = datetime(2022, 6, 2)
     sizes = {"small": 0.01, "large": 0.1}
     sources = [
-        MapSource.of(ImageSet(run, time, grid, {"increment": np.full(grid.shape, size)})) for run, size in sizes.items()
+        MapSource.of(ImageSet(run, time, grid, {name: np.full(grid.shape, size) for name in DIFFERENCES}))
+        for run, size in sizes.items()
     ]
     small, large, bad = plan_maps([*sources, MapSource("bad", time, broken)], tmp_path, frame)
     monkeypatch.setattr(appearance, "difference_scale", recorded)
     small.make()
     large.make()
-    np.testing.assert_array_equal(*bands)
-    np.testing.assert_array_equal(bands[0], scale([np.full(3, 0.1)])[1].boundaries)
+    for difference, increment in (bands[:2], bands[2:]):
+        np.testing.assert_array_equal(difference, scale([], 0.1)[1].boundaries)
+        np.testing.assert_array_equal(increment, scale([], 0.055)[1].boundaries)
     with pytest.raises(DataError, match="damaged"):
         bad.make()
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.regions import GLOBE
-from landda_hpc.verification.figures.map_layout import Panel, arrange_in_grid
+from landda_hpc.regions import GLOBE, Region
+from landda_hpc.verification.figures.map_layout import KINDS, Kind, Panel, arrange, arrange_in_grid
 from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_sections, read_profiles
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
@@ -129,7 +129,18 @@ def test_lines_of_layers(tmp_path: Path) -> None:
 
 def test_panels_in_a_grid_change_rows_with_their_kind() -> None:
     image = np.zeros((2, 2))
-    panels = [Panel(str(i), str(i), image, is_difference) for i, is_difference in enumerate([False] * 3 + [True] * 2)]
+    kinds: list[Kind] = ["field"] * 3 + ["difference"] * 2 + ["increment"]
+    panels = [Panel(str(i), str(i), image, kind) for i, kind in enumerate(kinds)]
     layout = arrange_in_grid(panels, GLOBE, 2)
-    assert [(row, column) for row, column, _, _ in layout.places] == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
-    assert layout.n_rows == 3
+    assert [(row, column) for row, column, _, _ in layout.places] == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0)]
+    assert layout.n_rows == 4
+
+
+def test_each_kind_of_map_has_its_own_bar() -> None:
+    image = np.zeros((2, 2))
+    panels = [Panel(kind, kind, image, kind) for kind in ("increment", "field", "difference", "field")]
+    for region in (GLOBE, Region("tall", 0.0, 60.0, 0.0, 50.0)):
+        layout = arrange(panels, (region,))
+        boxes = [layout.box_of_bar(kind) for kind in KINDS]
+        assert all(0.0 < left < left + width < 1.0 and 0.0 < low < low + high < 1.0 for left, low, width, high in boxes)
+        assert len({(round(left, 3), round(low, 3)) for left, low, _, _ in boxes}) == 3
