@@ -50,7 +50,7 @@ def marked_points(n_points: int, number: int, n_curves: int, most: int = 8) -> s
     number, n_curves : place of the curve among the curves of a panel.
     most : approximate number of markers.
     """
-    step = max(1, math.ceil(n_points / most))
+    step = max(1, math.ceil(n_points / most), min(n_points, n_curves))
     return slice(number * step // max(1, n_curves), None, step)
 
 

@@ -76,10 +76,10 @@ class _Frame:
             parts.append(f'<text x="{self.left - 5}" y="{at + 3.5:.1f}" text-anchor="end">{escape(text)}</text>')
         for x, text in xs:
             at = self.px(x)
-            # Labels at the ends stay within the picture.
-            anchor = "middle" if self.left + 14 < at < right - 14 else "start" if at < right - 14 else "end"
             parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{self.bottom + 3}"/>')
-            parts.append(f'<text x="{at:.1f}" y="{self.bottom + 14}" text-anchor="{anchor}">{escape(text)}</text>')
+            half = 0.5 * _label_width(text)  # labels at the ends stay within the picture
+            place = min(max(at, half), WIDTH - half)
+            parts.append(f'<text x="{place:.1f}" y="{self.bottom + 14}" text-anchor="middle">{escape(text)}</text>')
         if x_title:
             parts.append(f'<text x="{right}" y="{self.height - 4}" text-anchor="end">{escape(x_title)}</text>')
         return parts
@@ -92,7 +92,7 @@ def line_chart(
     unit: str,
     y_range: tuple[float | None, float | None] = (None, None),
     times: bool = True,
-    x_title: str = "UTC",
+    x_title: str = "",
     x_ticks: Sequence[tuple[float, str]] = (),
     shaded: tuple[float, float] | None = None,
     level: float | None = None,
@@ -106,7 +106,7 @@ def line_chart(
     unit : of the values, for the title and the description.
     y_range : ends of the vertical axis that are fixed; None: from the values.
     times : whether x is in days since 1970, UTC (``day_number``).
-    x_title, x_ticks : of the horizontal axis; ticks of times are chosen here.
+    x_title, x_ticks : of a horizontal axis without times; those of times are chosen here.
     shaded : range of x with a pale background.
     level : value of a horizontal line, for example 1.
     """
@@ -119,7 +119,7 @@ def line_chart(
     ticks = _nice_ticks(_first(y_range[0], min([*values, *extra])), _first(y_range[1], max([*values, *extra])))
     low, high = _first(y_range[0], ticks[0]), _first(y_range[1], ticks[-1])
     frame = _Frame((min(xs), max(xs)), (low, high))
-    labels = _time_ticks(min(xs), max(xs)) if times else list(x_ticks)
+    labels, x_title = _time_axis(min(xs), max(xs)) if times else (x_ticks, x_title)
     parts = []
     if shaded is not None:
         left, right = (frame.px(min(max(x, frame.x0), frame.x1)) for x in shaded)
@@ -284,17 +284,46 @@ def _number(value: float, ticks: Sequence[float]) -> str:
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if abs(value) > 1e-12 else f"{0.0:.{digits}f}"
 
 
-_STEPS_H: Final = (1, 3, 6, 12, 24, 48, 120, 240, 480, 720, 1464, 2184, 4368, 8766, 17532)
+_YEARS_FROM: Final = 300.0
+"""Length of an axis from which its labels have the year, days."""
+_EPOCH: Final = datetime(1970, 1, 1)
+_STEPS_H: Final = (1, 3, 6, 12, 24, 48, 120, 240, 480, 720, 1464, 2184, 4368, 8766, 17532, 43830, 87660)
 
 
-def _time_ticks(first: float, last: float) -> list[tuple[float, str]]:
-    """Return at most six dates between two days since 1970, with labels."""
-    step = next((h / 24.0 for h in _STEPS_H if (last - first) * 24.0 / h <= 5.0), _STEPS_H[-1] / 24.0)
-    start = math.ceil(first / step - 1e-9) * step
-    days = [start + n * step for n in range(int((last - start) / step + 1e-9) + 1)] or [first]
-    form = "{0.day} {0:%b %H}h" if step < 1.0 else "{0.day} {0:%b}" if last - first < 300.0 else "{0:%b %Y}"
-    epoch = datetime(1970, 1, 1)
-    return [(day, form.format(epoch + timedelta(days=day))) for day in days]
+def _time_axis(first: float, last: float) -> tuple[list[tuple[float, str]], str]:
+    """Return the ticks between two days since 1970, with labels that do not overlap, and the title of the axis.
+
+    The labels have what changes from tick to tick, and the title has the rest, such as the year.
+    """
+    begin, end = (_EPOCH + timedelta(days=day) for day in (first, last))
+    span = max(last - first, 1e-9)
+    for step in (hours / 24.0 for hours in _STEPS_H):
+        start = math.ceil(first / step - 1e-9) * step
+        days = [start + n * step for n in range(int((last - start) / step + 1e-9) + 1)] or [first]
+        labels = [_time_label(_EPOCH + timedelta(days=day), step, span) for day in days]
+        # Labels at the ends are moved into the picture.
+        needed = 1.25 * max(map(_label_width, labels)) + 8.0
+        if len(days) < 2 or (WIDTH - _LEFT - _RIGHT) * step / span >= needed:
+            break
+    if step < 1.0:
+        title = f"{begin.day} {begin:%b} to " if begin.date() != end.date() else ""
+        title += f"{end.day} {end:%b %Y}, UTC"
+    elif span < _YEARS_FROM:
+        title = f"{begin:%Y}, UTC" if begin.year == end.year else f"{begin:%Y} to {end:%Y}, UTC"
+    else:
+        title = "UTC"
+    return list(zip(days, labels, strict=True)), title
+
+
+def _time_label(time: datetime, step: float, span: float) -> str:
+    if step < 1.0 and time.hour:
+        return f"{time:%H}h"
+    return f"{time.day} {time:%b}" if span < _YEARS_FROM else f"{time:%b %Y}"
+
+
+def _label_width(text: str) -> float:
+    """Return the approximate width of a label, pixels."""
+    return 6.2 * len(text)
 
 
 def _described(line: Line) -> str:
