@@ -199,7 +199,7 @@ fi
 export UV_CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-$venv}/.cache}/landda/uv-$flavour
 export UV_PROJECT_ENVIRONMENT=$venv UV_PYTHON=$venv/bin/python UV_PYTHON_DOWNLOADS=never
 unset VIRTUAL_ENV
-# The groups `checks` and `docs` are added by `make verify` and `make docs` (env/extra.sh); a new set-up removes them again.
+# The groups `cf`, `checks` and `docs` are added by .ci/run, `make verify` and `make docs` (env/extra.sh); a new set-up removes them again.
 # Without network the lock file is taken as it is; otherwise uv checks that it fits pyproject.toml.
 locked=("$venv/bin/uv" export --quiet --no-header --no-emit-project --all-groups --no-group checks --no-group docs)
 if [[ -n $wheelhouse ]]; then locked+=(--frozen); else locked+=(--locked); fi

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 
-@pytest.mark.verify
 def test_the_files_of_a_campaign_follow_cf_and_acdd(reference: Mapping[str, Any], tmp_path: Path) -> None:
     runner = pytest.importorskip(
-        "compliance_checker.runner", reason="compliance-checker is not installed (env/extra.sh checks)"
+        "compliance_checker.runner", reason="compliance-checker is not installed (env/extra.sh cf)"
     )
     runner.CheckSuite.load_all_available_checkers()
     out: Path = reference["path"]
