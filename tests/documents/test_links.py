@@ -67,7 +67,7 @@ def test_files_that_texts_name_exist() -> None:
     faults = []
     for file in [*MARKDOWN, *sources]:
         if file.name == "CHANGELOG.md":
-            continue  # tells of files that are no more
+            continue  # names files that are no more
         text = file.read_text(encoding="utf-8")
         named = {name for name in _NAME.findall(text) if not (ROOT / name).exists()}
         if file.suffix == ".md":
