@@ -17,7 +17,7 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.studies.campaign_difference import configuration_differences
 from landda_hpc.studies.comparison import Comparison
 from landda_hpc.verification.pages.charts import Bar, Line, day_number, interval_chart, legend, line_chart
-from landda_hpc.verification.pages.markdown_html import markdown_html
+from landda_hpc.verification.pages.markdown_html import markdown_html, minus_signs
 from landda_hpc.verification.pages.report_page import REPORT, Card, ReportPage, Section, write_report_page
 from landda_hpc.verification.run_styles import RunStyle, run_styles
 from landda_hpc.verification.statistics.sample_size import plus_minus, seed_warnings
@@ -240,7 +240,7 @@ def _method_cards(rows: Sequence[ComparisonRow]) -> list[Card]:
             lines.append("the baseline")
         else:
             shown = plus_minus(row.paired_difference, row.paired_low, row.paired_high, 4, sign=True)
-            lines.append(f"{shown} against {row.baseline}".replace("-", "\N{MINUS SIGN}", 1))
+            lines.append(f"{minus_signs(shown)} against {row.baseline}")
         lines += [row.note] if row.note else []
         is_best = row is errors[0] and len(errors) > 1
         cards.append(Card(row.method, f"{row.mean:.4f}", UNIT, lines, styles[row.method].colour, is_best))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import MutableMapping, Sequence
 from html import escape
 from pathlib import Path
@@ -17,6 +18,9 @@ from landda_hpc.errors import MissingFileError
 
 _COLOURS: Final = 255
 """Colours of an embedded picture: maps and curves have few, and letters need their shades."""
+
+_NEGATIVE: Final = re.compile(r"(?<![\w.-])-(?=\d)")
+"""The hyphen before a negative number."""
 
 
 def markdown_html(text: str, folder: Path | None = None, *, deeper: int = 0, name: str = "") -> str:
@@ -45,6 +49,10 @@ def markdown_html(text: str, folder: Path | None = None, *, deeper: int = 0, nam
             token.meta["label"] = heading
         elif token.type == "th_open":
             token.attrSet("scope", "col")
+        elif token.type == "td_open" and after is not None:
+            for part in after.children or ():
+                if part.type == "text":
+                    part.content = minus_signs(part.content)
     renderer: Any = reader.renderer
 
     def open_table(tokens: Sequence[Token], at: int, *_: object) -> str:
@@ -58,6 +66,11 @@ def markdown_html(text: str, folder: Path | None = None, *, deeper: int = 0, nam
     rules: MutableMapping[str, Any] = renderer.rules
     rules.update(table_open=open_table, table_close=lambda *_: "</table></div>\n", image=image)
     return str(renderer.render(tokens, reader.options, {}))
+
+
+def minus_signs(text: str) -> str:
+    """Return a text with minus signs before negative numbers; hyphens of ranges and dates stay."""
+    return _NEGATIVE.sub("\N{MINUS SIGN}", text)
 
 
 def scrolled_open(label: str) -> str:
