@@ -78,14 +78,14 @@ def _write_first_mode(
         perturbation = errors.perturbation(known, time.isoformat(), member)
         first[member] = _scales(frame, perturbation)[0]
         whole += perturbation**2 / run.members
-    fields = {"background": background, "increment": np.where(known, background - first_mode - first[0], np.nan)}
-    labels = {"increment": "Background minus first mode of a perturbed background"}
+    fields = {"background": background, "first mode": first_mode + first[0]}
+    labels = {"first mode": "first mode of a perturbed background"}
     title = f"Background and its 'error of the first mode', {m.layer}"
-    panels = ["background", "increment"]
+    panels = ["background", "background minus first mode"]
     m.draw(fields, page.figure_file("fig03_first_mode"), MapStyle(title, time, labels, columns=1), panels=panels)
     truncation = background - first_mode
     spread = np.where(known, first.std(axis=0, ddof=1), np.nan)
-    share = float(np.corrcoef(truncation[known], fields["increment"][known])[0, 1] ** 2)
+    share = float(np.corrcoef(truncation[known], (truncation - first[0])[known])[0, 1] ** 2)
     page.figure(
         "Fig. 3",
         "fig03_first_mode",

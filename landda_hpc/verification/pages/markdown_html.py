@@ -19,8 +19,9 @@ from landda_hpc.errors import MissingFileError
 _COLOURS: Final = 255
 """Colours of an embedded picture: maps and curves have few, and letters need their shades."""
 
-_NEGATIVE: Final = re.compile(r"(?<![\w.-])-(?=\d)")
+_NEGATIVE: Final = re.compile(r"(?<![\w.:-])-(?=\d)")
 """The hyphen before a negative number."""
+_UNIT: Final = re.compile(r"\bm3 m-3\b")
 
 
 def markdown_html(text: str, folder: Path | None = None, *, deeper: int = 0, name: str = "") -> str:
@@ -49,10 +50,10 @@ def markdown_html(text: str, folder: Path | None = None, *, deeper: int = 0, nam
             token.meta["label"] = heading
         elif token.type == "th_open":
             token.attrSet("scope", "col")
-        elif token.type == "td_open" and after is not None:
-            for part in after.children or ():
+        elif token.type == "inline":
+            for part in token.children or ():
                 if part.type == "text":
-                    part.content = minus_signs(part.content)
+                    part.content = _UNIT.sub("m³ m⁻³", minus_signs(part.content))
     renderer: Any = reader.renderer
 
     def open_table(tokens: Sequence[Token], at: int, *_: object) -> str:
