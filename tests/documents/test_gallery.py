@@ -22,7 +22,8 @@ AXE_PAGES = (
     "reference/_generated/commands.html",
     "reference/python.html",
 )
-SERIOUS = """axe.run({rules: {"color-contrast": {enabled: CONTRAST}}}).then((r) => r.violations.filter((v) => ["serious", "critical"].includes(v.impact))
+SERIOUS = """axe.run({rules: {"color-contrast": {enabled: CONTRAST}}}).then((r) => r.violations
+  .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html.slice(0, 120)}`))"""
 SCRIPTS = sorted((ROOT / "docs/gallery").glob("plot_*.py"))
 
