@@ -27,6 +27,8 @@ from landda_hpc.instances.trajectory import accepted_identities, changed_traject
 from landda_hpc.io.atomic import atomic_replacement
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest, read_header
+from landda_hpc.storage.cost_file import NAME as COSTS
+from landda_hpc.storage.cost_file import read_costs, write_costs
 from landda_hpc.storage.folder_contents import BRANCHED_FROM
 from landda_hpc.storage.provenance_log import add_event
 from landda_hpc.storage.retention import checkpoint_at
@@ -89,7 +91,8 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
         changes["model.spinup_days"] = 0
     config = read_resolved(campaign.config_file, changes | dict(overrides))
     model = config.model.model_copy(update={"initial_file": checkpoint.absolute()})
-    problems = initial_problems(config.model_copy(update={"model": model}), make_domain(config, n_ranks=1))
+    domain = make_domain(config, n_ranks=1)
+    problems = initial_problems(config.model_copy(update={"model": model}), domain)
     if problems:
         raise ConfigError(problems)
     changed = tuple(
@@ -101,6 +104,8 @@ def branch_campaign(parent: Path, output: Path, at: datetime | Path, overrides: 
             shutil.copyfile(checkpoint, temporary)
         if digest(copied) != state:
             raise StorageError(f"{copied} is not the state of {checkpoint}: the copy failed. Repeat the command.")
+        if (parent / COSTS).is_file():
+            write_costs(output, read_costs(parent, domain.costs.rule))
         stored = ModelSection.of(model).stored_states(config.data_root, time)
         if stored is not None:
             stored.copy_files(bare_instances(config.runs, has_nature=config.twin is not None), copied)

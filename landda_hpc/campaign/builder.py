@@ -11,6 +11,7 @@ from landda_hpc.analysis.ensemble.protocol import EnsembleMethod
 from landda_hpc.analysis.layers import LayeredMethod
 from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
 from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.campaign.balance import Balance
 from landda_hpc.campaign.cell_exchange import TileExchange
 from landda_hpc.campaign.ensembles import EnsembleUpdate, water_bounds
 from landda_hpc.campaign.file_writer import WriterHere, WriterProcess
@@ -67,6 +68,8 @@ class Foundation:
     models, instances : how the model is computed; nature run and runs with their models and states.
     sources : of the products, the referee and the stations, used on rank 0.
     header : of the campaign's checkpoints, with the values of its start.
+    build_s : wall time in which domain, models and instances were made.
+    n_redistributions : how often land cells have been distributed again in this job.
     """
 
     config: CampaignConfig
@@ -77,6 +80,8 @@ class Foundation:
     instances: list[Instance]
     sources: Sources
     header: CheckpointHeader
+    build_s: float = 0.0
+    n_redistributions: int = 0
 
 
 def build_parts(
@@ -161,8 +166,17 @@ def build_parts(
         files=files,
         writer=writer,
         series=series,
+        balance=_balance(base),
         observer=observer,
     )
+
+
+def _balance(base: Foundation) -> Balance | None:
+    """What measures the balance of the ranks; None if land cells stay where they are. Local."""
+    rule, world = base.config.parallel.rebalance, base.world
+    if world.size == 1 or rule == "never":
+        return None
+    return Balance(rule, base.domain, world, base.folder.path, base.models, base.build_s, base.n_redistributions)
 
 
 def _update(base: Foundation, run: Run, traffic: RootTraffic) -> tuple[Update, MethodMemory | None]:

@@ -6,11 +6,12 @@ import logging
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.parts import CampaignParts, ObservationStep
+from landda_hpc.campaign.redistribution import Redistribution
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
@@ -50,15 +51,21 @@ class Campaign:
     ----------
     parts : the finished parts of the campaign; ``builder.build_parts`` makes them.
     cycle : number of completed cycles.
+    redistribution : builds the parts again with other costs of the land cells; None: the land cells stay where they
+        are.
     """
 
-    def __init__(self, parts: CampaignParts, cycle: int = 0) -> None:
-        self.parts, self.cycle = parts, cycle
-        self.config, self.domain, self.folder = parts.config, parts.domain, parts.folder
-        self._world, self._instances, self._schedule = parts.world, parts.instances, parts.schedule
-        self._by_run = by_run(parts.instances)
+    def __init__(self, parts: CampaignParts, cycle: int = 0, redistribution: Redistribution | None = None) -> None:
+        self.cycle, self._redistribution = cycle, redistribution
+        self.config, self.folder, self._world, self._schedule = parts.config, parts.folder, parts.world, parts.schedule
         self._clock = StepClock(parts.world)
         self._saved: str | None = None
+        self._take(parts)
+
+    def _take(self, parts: CampaignParts) -> None:
+        """Use these parts. Local."""
+        self.parts, self.domain, self._instances = parts, parts.domain, parts.instances
+        self._by_run, self._writer = by_run(parts.instances), parts.writer
 
     # ------------------------------------------------------------------ the loop
 
@@ -73,8 +80,8 @@ class Campaign:
         try:
             return self._run(progress, stop)
         finally:
-            if self.parts.writer is not None:
-                self.parts.writer.end()
+            if self._writer is not None:
+                self._writer.end()
 
     def _run(self, progress: Progress | None, stop: StopRequest | None) -> Outcome:
         """The cycles; see ``run``."""
@@ -89,12 +96,15 @@ class Campaign:
             if not is_new:
                 raise StoppedError(f"Stopped by {received.name} before the first cycle of this job.", received)
             return Outcome(False, self.cycle, time.valid_time(self.cycle), received)
+        if self.cycle == 0:
+            self._rebalance()
         while self.cycle < total:
             with watched(f"cycle {self.cycle + 1}"):
                 line = self._one_cycle(self.cycle + 1)
                 self.cycle += 1
                 received = stop.agreed(world) if stop else None
-                if received or self._schedule.is_saved(self.cycle):
+                is_saved = received is not None or self._schedule.is_saved(self.cycle)
+                if is_saved:
                     self._save()
                 else:
                     with self._clock("checkpoint"):
@@ -105,6 +115,8 @@ class Campaign:
             if received and self.cycle < total:
                 self._conclude("stopped")
                 return Outcome(False, self.cycle, time.valid_time(self.cycle), received)
+            if is_saved:
+                self._rebalance()
         self._conclude("finished")
         return Outcome(True, self.cycle, time.valid_time(self.cycle))
 
@@ -275,6 +287,21 @@ class Campaign:
         with self._clock("checkpoint"):
             time = self._schedule.time.valid_time(self.cycle)
             self._saved = self.parts.keeper.save(self._instances, self.cycle, time)
+            if self.parts.balance is not None:
+                self.parts.balance.measure()
+
+    def _rebalance(self) -> None:
+        """Distribute the land cells again if that is due, from the checkpoint that was just written. Collective."""
+        balance, redistribution, time = self.parts.balance, self._redistribution, self._schedule.time
+        left = (time.end - time.valid_time(self.cycle)) / timedelta(hours=1)
+        if balance is None or redistribution is None or not balance.is_due(left):
+            return
+        costs = balance.latest
+        if self._writer is not None:
+            self._writer.end()
+        del balance, self.parts, self.domain, self._instances, self._by_run  # there is no memory for both
+        with watched(f"distributing the land cells after cycle {self.cycle}"):
+            self._take(redistribution(costs, self.cycle))
 
     def _record_times(self) -> None:
         """Record times, communication, memory and status, which are not part of the result. Collective."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.balance import Balance
 from landda_hpc.campaign.cycle_images import CycleImages
 from landda_hpc.campaign.file_writer import FileWriter, Writing
 from landda_hpc.campaign.image_recorder import CycleFields
@@ -204,6 +205,7 @@ class CampaignParts:
     recorder, files : of records, and of images and observations, on roots; None elsewhere.
     writer : of the files that ``files`` and ``series`` describe, on roots; None elsewhere.
     series : soil water over time; None if it is not recorded.
+    balance : measures the balance of the ranks; None if land cells stay where they are.
     observer : is called with every background.
     """
 
@@ -226,4 +228,5 @@ class CampaignParts:
     files: CycleFiles | None = None
     writer: FileWriter | None = None
     series: WaterSeries | None = None
+    balance: Balance | None = None
     observer: BackgroundObserver | None = None

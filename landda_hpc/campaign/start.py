@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from landda_hpc import fourier
@@ -18,18 +19,24 @@ from landda_hpc.campaign.parts import BackgroundObserver, StateKeeper
 from landda_hpc.campaign.preflight import Sources, open_sources, save_surveys
 from landda_hpc.campaign.provenance import record_job
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
+from landda_hpc.campaign.redistribution import Redistribution, read_state
 from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.saving import lacks_restarts, retain, retain_records
-from landda_hpc.config import AnyModel, CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
-from landda_hpc.errors import ConfigError, StoppedError, StorageError
-from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.instance import Instance
+from landda_hpc.config import (
+    AnyModel,
+    CampaignConfig,
+    ParallelConfig,
+    Run,
+    TimeConfig,
+    dump_config,
+    load_config,
+    read_resolved,
+)
+from landda_hpc.errors import StoppedError, StorageError
+from landda_hpc.instances.domain import Domain, make_domain, redistributed
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.model_setup import model_setup
-from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.trajectory import (
-    FREE,
-    accepted_identities,
     identity,
     presented,
     require_same_records,
@@ -40,8 +47,9 @@ from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.parallel.watchdog import set_watch, watching
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
-from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header, read_instance
-from landda_hpc.storage.method_memory import Memory, decode_memory
+from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header
+from landda_hpc.storage.cost_file import read_costs
+from landda_hpc.storage.method_memory import Memory
 from landda_hpc.storage.provenance_log import Event
 from landda_hpc.storage.record_inventory import Inventory
 
@@ -107,7 +115,9 @@ def start_campaign(
     StorageError : the folder holds another campaign already, or cannot be written.
     StoppedError : a stop request came during the spin-up, which is saved.
     """
+    began = perf_counter()
     domain = make_domain(config, world.size, world)
+    build_s = perf_counter() - began
     sources = open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
@@ -120,16 +130,20 @@ def start_campaign(
             on_folder(folder)
         _describe(config.name, config.time, domain, sources, mode, world)
         setup = model_setup(config, domain)
+        began = perf_counter()
         models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
+        build_s += perf_counter() - began
         models.prepare(instances, stop)
         domain.release_climatology()
-        base = Foundation(config, domain, world, folder, models, instances, sources, setup.header)
-        parts = build_parts(base, observer=observer)
+        base = Foundation(config, domain, world, folder, models, instances, sources, setup.header, build_s)
+        inventory = Inventory(folder.path)
+        parts = build_parts(base, inventory, observer)
         _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
         save_surveys(folder, sources, world)
         record_job(output, world, "start", 0, config.time.start.isoformat())
-        return Campaign(parts)
+        renewed = Redistribution(config, world, folder, sources, domain, setup.header.config_hash, inventory, observer)
+        return Campaign(parts, 0, renewed)
 
 
 def resume_campaign(
@@ -173,7 +187,10 @@ def resume_campaign(
         if on_folder is not None:
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
+            began = perf_counter()
             domain = make_domain(config, world.size, world)
+            domain = _balanced(domain, config.runs, config.parallel, folder, world)
+            build_s = perf_counter() - began
             sources = open_sources(config, domain, world, folder)
             mode = _checkpoint_mode(config.checkpoint.mode, world)
             _describe(config.name, config.time, domain, sources, mode, world)
@@ -184,16 +201,18 @@ def resume_campaign(
                 if world.rank == 0:
                     path = newest_checkpoint(folder, models, accept_gaps=accept_gaps)
             path = world.broadcast(path)
+            began = perf_counter()
             instances = models.make_instances()
+            build_s += perf_counter() - began
             header: CheckpointHeader | None = None
             memory: Memory | None = None
             if path is None:
                 models.prepare(instances, stop)
             else:
-                header, memory = _read_state(folder.config_file, domain, models, instances, path, world)
+                header, memory = read_state(folder.config_file, domain, models, instances, path, world)
             domain.release_climatology()
             cycle = 0 if header is None else header.cycle
-            inventory: Inventory | None = None
+            inventory = Inventory(folder.path)
             lacks_sets = False
             with together(world, "cutting the records back"):
                 if world.rank == 0:
@@ -206,7 +225,7 @@ def resume_campaign(
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            base = Foundation(config, domain, world, folder, models, instances, sources, setup.header)
+            base = Foundation(config, domain, world, folder, models, instances, sources, setup.header, build_s)
             parts = build_parts(base, inventory)
             if memory is None:
                 _continue_memory(parts.keeper, config.model, config.data_root, setup.start, world)
@@ -216,7 +235,7 @@ def resume_campaign(
             save_surveys(folder, sources, world)
             event: Event = "start" if header is None else "resume"
             record_job(output, world, event, cycle, config.time.valid_time(cycle).isoformat())
-    return Campaign(parts, cycle)
+    return Campaign(parts, cycle, Redistribution(config, world, folder, sources, domain, hash_at_start, inventory))
 
 
 def open_finished(
@@ -320,31 +339,6 @@ def _continue_memory(
             keeper.continue_memory(memory)
 
 
-def _read_state(
-    config_file: Path,
-    domain: Domain,
-    models: ModelSystem,
-    instances: list[Instance],
-    path: Path,
-    world: Communicator,
-) -> tuple[CheckpointHeader, Memory]:
-    """Read every instance's state from a checkpoint; return its header and the methods' memory. Collective."""
-    with together(world, f"reading {path}"):
-        header = read_header(path)
-        if header.config_hash not in accepted_identities(config_file) or header.n_tiles != len(domain.tiles):
-            raise ConfigError(
-                f"{path} was written with another configuration than that in {config_file}; keys that determine the "
-                f"trajectory differ. Undo the change of that file, or start another campaign. Only these keys may "
-                f"change: {FREE}."
-            )
-        for instance in instances:
-            if instance.model is not None:
-                instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
-        memory = decode_memory(header.records)
-    models.take_up(instances, datetime.fromisoformat(header.valid_time))
-    return header, memory
-
-
 def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig | None = None) -> CampaignConfig:
     before, after = read_resolved(path), read_resolved(path, overrides)
     if asked is not None:
@@ -354,6 +348,19 @@ def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig
     require_same_trajectory(before, after, what)
     require_same_records(before.verification, after.verification, what)
     return after
+
+
+def _balanced(
+    domain: Domain, runs: Sequence[Run], parallel: ParallelConfig, folder: CampaignFolder, world: Communicator
+) -> Domain:
+    """The domain, with its land cells distributed by the costs that the campaign has measured, if any. Collective."""
+    costs = domain.costs
+    if world.size == 1 or parallel.rebalance == "never":
+        return domain
+    with together(world, "reading the costs of the land cells"):
+        if world.rank == 0:
+            costs = read_costs(folder.path, domain.costs.rule)
+    return redistributed(domain, runs, parallel, world.broadcast(costs))
 
 
 def _checkpoint_mode(mode: Mode, world: Communicator) -> str:

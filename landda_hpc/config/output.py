@@ -24,6 +24,12 @@ class ParallelConfig(Section):
         description="each root writes its images, feedback files and series in a separate process, while the next "
         "forecast runs; default: if the campaign writes at least 10 million values",
     )
+    rebalance: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="distribute the land cells again by the measured CPU time of the forecasts, after a checkpoint: "
+        "'auto' = if this saves more time than it takes, 'always' = after every checkpoint, once a day has been "
+        "measured",
+    )
     timeout_minutes: float | None = Field(
         None,
         ge=0.01,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from landda_hpc.config import METHODS
 from landda_hpc.errors import StoppedError
 from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ForecastCost
 from landda_hpc.instances.saved_spinup import NAME, SavedSpinUp
 from landda_hpc.model.column.land.initial import fitted
 from landda_hpc.model.protocol import LandModel
@@ -106,9 +107,14 @@ class CampaignSpinUp:
         self._folder, self._mine = folder, setup.domain.layout.tiles_of(world.rank)
         self._models: dict[Hashable, LandModel] = {}
         self._states: dict[Hashable, TileState] = {}
+        self._cost = ForecastCost()
 
-    def run(self, instances: list[Instance], stop: StopRequest | None) -> None:
+    def run(self, instances: list[Instance], stop: StopRequest | None) -> ForecastCost:
         """Give every instance that this rank holds its state. Collective.
+
+        Returns
+        -------
+        What the forecasts took, without the first part, which loads compiled code.
 
         Raises
         ------
@@ -148,6 +154,7 @@ class CampaignSpinUp:
             key = key_of(instance)
             instance.state = self._states[key].copy() if key in given else self._states[key]
             given.add(key)
+        return self._cost
 
     def _make_models(
         self, held: list[Instance], distinct: Mapping[Hashable, Trajectory], key_of: Callable[[Instance], Hashable]
@@ -171,13 +178,13 @@ class CampaignSpinUp:
         """Advance the trajectories from now to the campaign's start. Collective."""
         world, end, days = self._world, self._setup.start, self._setup.model.spinup.days
         branches = sorted({t.begins for t in distinct.values() if t.begins is not None})
-        is_saved, kept_at = False, time.monotonic()
+        has_advanced, kept_at = False, time.monotonic()
         self._branch(distinct, now)
         while now < end:
             received = stop.agreed(world) if stop else None
             if received or world.broadcast(time.monotonic() - kept_at > _KEPT_EVERY_S):
                 done = days - (end - now).days
-                if received and not is_saved:
+                if received and not has_advanced:
                     raise StoppedError(f"Stopped by {received.name} before any new step was computed.", received)
                 self._save(distinct, now, saved)
                 kept_at = time.monotonic()
@@ -188,11 +195,13 @@ class CampaignSpinUp:
                         received,
                         is_saved=True,
                     )
+            began = time.process_time()
             until = min([end, now + _PART, *(branch for branch in branches if branch > now)])
             with together(world, f"spin-up from {now}"):
-                for key, state in self._states.items():
-                    self._models[key].forecast(state, now, until)
-            now, is_saved = until, True
+                reports = [self._models[key].forecast(state, now, until) for key, state in self._states.items()]
+                if has_advanced:
+                    self._cost.add(time.process_time() - began, until - now, reports)
+            now, has_advanced = until, True
             self._branch(distinct, now)
             if world.rank == 0:
                 logger.info("spin-up: %d of %d days", days - (end - now).days, days)

@@ -27,6 +27,7 @@ from landda_hpc.instances.colm_checkpoint import FOLDER, ColmCheckpoint
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
 from landda_hpc.instances.instance import Instance, by_run
 from landda_hpc.instances.model_setup import ModelSetup
+from landda_hpc.instances.model_system import ForecastCost
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.model import ColmModel, pack, packed_width, unpack
@@ -86,6 +87,11 @@ class ColmModels:
             self._stored = ColmCheckpoint(setup.data_root / model.initial_file, setup.time.start, "soil_water")
 
     # ------------------------------------------------------------------ interface of a campaign
+
+    @property
+    def forecast_cost(self) -> ForecastCost:
+        """Zeros: the programs distribute their work themselves. Local."""
+        return ForecastCost()
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model if this rank holds it. Local."""

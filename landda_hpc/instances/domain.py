@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,11 +17,43 @@ from landda_hpc.instances.colm_case import CaseDomain, open_case
 from landda_hpc.instances.columns import Columns, make_columns
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
+from landda_hpc.parallel.cell_costs import CellCosts
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.node_memory import once_per_node
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.state import PatchType, Tiles
+
+
+@dataclass(eq=False)
+class KeptClimatology:
+    """The climatology of a domain, from its first use until it is released.
+
+    Attributes
+    ----------
+    loaded : the climatology, or None.
+    is_shared : whether ``share`` was called; the same on every rank.
+    """
+
+    loaded: Climatology | None = None
+    is_shared: bool = False
+
+    def of(self, grid: Grid) -> Climatology:
+        """The climatology, which is loaded if it is not there. Local."""
+        if self.loaded is None:
+            self.loaded = load_climatology(grid)
+        return self.loaded
+
+    def share(self, grid: Grid, world: Communicator) -> None:
+        """Load it once per node, unless it is shared already. Collective."""
+        if not self.is_shared:
+            self.loaded = once_per_node(world, lambda: self.of(grid), "reading the climatology")
+            self.is_shared = world.size > 1
+
+    def release(self) -> None:
+        """Free it, unless it is in shared memory, which stays, and cannot be written to. Local."""
+        if self.loaded is not None and self.loaded.elevation.flags.writeable:
+            self.loaded = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +63,8 @@ class Domain:
     Attributes
     ----------
     grid, tiles, cells : the model grid, all tiles of the campaign, its land cells.
-    layout : process layout.
+    costs : relative cost of the forecast of each land cell.
+    layout : process layout, from these costs.
     observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
     depth_weights : the same for each scored layer, shape (n_depths, n_soil).
     depth_names : e.g. "0-10 cm".
@@ -42,11 +74,13 @@ class Domain:
     is_scored : cells with more updatable soil than the configured minimum.
     porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
     case : the CoLM case of grid and tiles; None for those of the package.
+    climate : keeps the climatology; the same object after a redistribution.
     """
 
     grid: Grid
     tiles: Tiles
     cells: LandCells
+    costs: CellCosts
     layout: Layout
     observed_weights: FloatArray
     depth_weights: FloatArray
@@ -57,19 +91,20 @@ class Domain:
     is_scored: BoolArray
     porosity: FloatArray
     case: CaseDomain | None = None
+    climate: KeptClimatology = field(default_factory=KeptClimatology)
 
-    @cached_property
+    @property
     def climatology(self) -> Climatology:
         """Climatology for weather and initial states, on the grid; kept until ``release_climatology``."""
-        return load_climatology(self.grid)
+        return self.climate.of(self.grid)
 
     def share_climatology(self, world: Communicator) -> None:
-        """Load the climatology once per node. Collective."""
-        vars(self)["climatology"] = once_per_node(world, lambda: self.climatology, "reading the climatology")
+        """Load the climatology once per node, unless it is loaded. Collective."""
+        self.climate.share(self.grid, world)
 
     def release_climatology(self) -> None:
-        """Free the climatology, 300 bytes per cell, once the models have that of their tiles. Shared memory stays."""
-        vars(self).pop("climatology", None)
+        """Free the climatology, 300 bytes per cell, once the models have that of their tiles; not if it is shared."""
+        self.climate.release()
 
 
 def make_grid(config: GridConfig) -> Grid:
@@ -113,14 +148,14 @@ def make_domain(config: CampaignConfig, n_ranks: int, world: Communicator | None
     is_soil = cells.mask()
     if not is_soil.any():
         raise ConfigError(f"the grid ({grid.describe()}) has no cell with soil; choose another region.")
-    cost = cell_cost(tiles, config.physics)
-    layout = campaign_layout(n_ranks, config.runs, config.parallel, len(config.instance_names), cells, cost)
+    costs = CellCosts.of_rule(cell_cost(tiles, config.physics))
     depths = config.verification.depths_m
     return Domain(
         grid=grid,
         tiles=tiles,
         cells=cells,
-        layout=layout,
+        costs=costs,
+        layout=campaign_layout(n_ranks, config.runs, config.parallel, len(config.instance_names), cells, costs.values),
         observed_weights=depth_weights(*config.observations.depth_m),
         depth_weights=np.array([depth_weights(*depth) for depth in depths]),
         depth_names=tuple(depth_name(depth) for depth in depths),
@@ -133,10 +168,17 @@ def make_domain(config: CampaignConfig, n_ranks: int, world: Communicator | None
     )
 
 
+def redistributed(domain: Domain, runs: Sequence[Run], parallel: ParallelConfig, costs: CellCosts) -> Domain:
+    """The domain with its land cells distributed by other costs. Local."""
+    before = domain.layout
+    layout = campaign_layout(before.n_ranks, runs, parallel, before.n_instances, domain.cells, costs.values)
+    return replace(domain, costs=costs, layout=layout)
+
+
 def campaign_layout(
     n_ranks: int, runs: Sequence[Run], parallel: ParallelConfig, n_instances: int, cells: LandCells, cost: IntArray
 ) -> Layout:
-    """Process layout of a campaign, from the ``cell_cost`` of its land cells. Local."""
+    """Process layout of a campaign, from the cost of its land cells. Local."""
     return make_layout(
         n_ranks,
         n_instances,
@@ -167,7 +209,7 @@ long."""
 
 
 def cell_cost(tiles: Tiles, physics: str) -> IntArray:
-    """Relative cost of each land cell, int64, (n_cells,)."""
+    """Relative cost of each land cell by the kinds of its tiles, int64, (n_cells,)."""
     cost = np.full(len(tiles), _LOWEST_COST, dtype=np.int64)
     for patchtype, value in _COST[physics].items():
         cost[tiles.patchtype == patchtype] = value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from time import process_time
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import EmbeddedModelSection
 from landda_hpc.instances.model_setup import ModelSetup, model_setup
+from landda_hpc.instances.model_system import ForecastCost
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.instances.warm_start import StoredStates
 from landda_hpc.io.atomic import storage_errors
@@ -201,6 +203,13 @@ class EmbeddedModels:
         self._plain_model: Callable[[], LandModel]
         self._shared: list[StochasticWeather] = []
         """Weather whose images the ranks of this member group compute together."""
+        self._cost = ForecastCost()
+        self._is_loaded = False
+
+    @property
+    def forecast_cost(self) -> ForecastCost:
+        """Without the first forecast, which loads compiled code, and without shared weather. Local."""
+        return replace(self._cost)
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model if this rank holds it. Local: no communication.
@@ -254,17 +263,22 @@ class EmbeddedModels:
         StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
         spinup = CampaignSpinUp(self._setup, self._world, self._folder.path, self._columns, self._plain_model)
-        spinup.run(instances, stop)
+        self._cost = spinup.run(instances, stop)
+        self._is_loaded = self._cost.hours > 0.0
 
     def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, ForecastReport | None]:
         """Advance every instance; see ``ModelSystem``. Collective."""
         reports: dict[str, ForecastReport | None] = {}
         for weather in self._shared:
             weather.prepare(begin, end)
+        began = process_time()
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
                 if instance.state is not None:
                     reports[instance.name] = self._columns[instance.name].forecast(instance.state, begin, end)
+            if self._is_loaded:
+                self._cost.add(process_time() - began, end - begin, reports.values())
+            self._is_loaded = True
         return reports
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002 - of the protocol

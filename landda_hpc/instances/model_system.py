@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.instances.instance import Instance
 from landda_hpc.model.protocol import ForecastReport
 from landda_hpc.parallel.signals import StopRequest
 
 
+@dataclass
+class ForecastCost:
+    """What forecasts took on one rank, as far as it depends on the rank's tiles.
+
+    Attributes
+    ----------
+    seconds : CPU time.
+    hours : simulated time; the same on every rank.
+    work : counted work of the rank's tiles, (tiles of the rank,); None if the model does not count it.
+    """
+
+    seconds: float = 0.0
+    hours: float = 0.0
+    work: FloatArray | None = None
+
+    def add(self, seconds: float, period: timedelta, reports: Iterable[ForecastReport | None]) -> None:
+        """Add forecasts of some instances over a period."""
+        self.seconds += seconds
+        self.hours += period / timedelta(hours=1)
+        for report in reports:
+            if report is not None and report.work is not None:
+                self.work = report.work if self.work is None else self.work + report.work
+
+    def since(self, before: ForecastCost) -> ForecastCost:
+        """What was added since an earlier time."""
+        work = self.work if before.work is None or self.work is None else self.work - before.work
+        return ForecastCost(self.seconds - before.seconds, self.hours - before.hours, work)
+
+
 class ModelSystem(Protocol):
     """All instances of a campaign with one kind of model, in this process or as separate programs."""
+
+    @property
+    def forecast_cost(self) -> ForecastCost:
+        """What the forecasts of this system took on this rank, from which land cells are distributed. Local.
+
+        Zeros if the distribution of land cells does not determine it, as for a separate program.
+        """
+        ...
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign, with its model if this rank holds it, without a state. Local."""

@@ -102,6 +102,8 @@ class ForecastReport:
     n_solves : solutions of the soil-water equation, summed over tiles and model steps.
     seconds : wall time, including that of the forcing.
     energy : energy budget; None for a model without energy balance.
+    work : relative cost of the forecast of each tile, from counters, by which tiles are distributed over ranks; None if
+        tiles of a kind cost the same.
 
     Notes
     -----
@@ -118,6 +120,7 @@ class ForecastReport:
     n_solves: int
     seconds: float
     energy: EnergyReport | None = None
+    work: FloatArray | None = None
 
     @property
     def storage_change(self) -> FloatArray:

@@ -9,6 +9,7 @@
     seconds.jsonl   time, traffic and memory per cycle, which depend on the machine
     series/         see storage.series_files                verification/ see campaign.verification
     means/          see storage.mean_files                  rewound/  what was dropped, see campaign.rewinding
+    cell_costs.json  measured cost of the land cells, see storage.cost_file
     provenance.jsonl  starts, resumes, extensions ..., with software and machine, see storage.provenance_log
     released.txt    images and series that were removed, see storage.record_retention
     branched_from.h5  copy of the parent's checkpoint, in a branch

@@ -44,6 +44,7 @@ _OURS: Final = re.compile(
         (
             r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles|ensembles)\.jsonl|landda(?:\.rank\d+)?\.log",
             r"(?:observations(?:_[A-Za-z0-9_-]+)?|referee)\.json|provenance\.jsonl|released\.txt|spinup\.h5",
+            r"cell_costs\.json",
             r"branched_from\.h5|summary\.md|report\.html|observations\.md|scores\.csv|scores\.nc|report\.json",
             r"checkpoints/checkpoint_\d{6,}_\d{8}T\d{4}\.h5",
             rf"restart/{_LABEL}/[^/]+/(?:manifest\.json|[^/]+_restart_[^/]+\.nc)",

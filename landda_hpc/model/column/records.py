@@ -99,6 +99,7 @@ TOTALS: Final = np.dtype(
         ("n_solves", np.int64),  # solutions of the soil-water equation
         ("n_balances", np.int64),  # sub-steps of the energy balance
         ("n_leaf", np.int64),  # iterations of the leaf temperature
+        ("n_sunny", np.int64),  # model steps with sun
     ],
     align=True,
 )

@@ -124,7 +124,8 @@ class TileModel(ABC):
         check_residual(self._tiles, totals["energy_residual"], start, "energy", MAX_ENERGY_RESIDUAL, "W m-2")
         self._close(state, end)
         self.diagnose(state)
-        return _report(totals, self.has_energy, (end - start).total_seconds(), time.perf_counter() - begin)
+        work = self._count_work(totals, (end - start) // self._timestep)
+        return _report(totals, self.has_energy, (end - start).total_seconds(), time.perf_counter() - begin, work)
 
     def diagnose(self, state: TileState) -> None:
         """Update smp and hk from soil water, in place; see ``LandModel.diagnose``."""
@@ -151,6 +152,10 @@ class TileModel(ABC):
     def _close(self, state: TileState, end: datetime) -> None:
         """Complete the state at the end of a forecast."""
 
+    def _count_work(self, totals: Records, n_steps: int) -> FloatArray | None:  # noqa: ARG002 - for physics that count
+        """Relative cost of the forecast of each tile, (n_tile,); None: tiles of a kind cost the same."""
+        return None
+
     def _load(self, start: datetime) -> None:
         """Load the forcing of the forcing step at ``start``; it is kept until another step is requested."""
         if self._forcing_start == start:
@@ -162,7 +167,7 @@ class TileModel(ABC):
         self._forcing_start = start
 
 
-def _report(totals: Records, has_energy: bool, seconds: float, wall: float) -> ForecastReport:
+def _report(totals: Records, has_energy: bool, seconds: float, wall: float, work: FloatArray | None) -> ForecastReport:
     mean = 1.0 / max(seconds, 1.0)
 
     def amount(name: str) -> FloatArray:
@@ -189,4 +194,5 @@ def _report(totals: Records, has_energy: bool, seconds: float, wall: float) -> F
         n_solves=int(totals["n_solves"].sum()),
         seconds=wall,
         energy=energy if has_energy else None,
+        work=work,
     )

@@ -7,11 +7,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.start import open_finished, resume_campaign, start_campaign
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.errors import ConfigError, MissingFileError, StoppedError, StorageError
+from landda_hpc.parallel.cell_costs import CellCosts
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest
@@ -164,3 +167,20 @@ def test_only_a_finished_campaign_opens_for_its_report(whole: Path, copy: Path, 
     assert not CampaignFolder(copy).is_locked
     with pytest.raises(StorageError):
         open_finished(tmp_path / "none", WORLD)
+
+
+def test_parts_are_built_again_between_two_cycles_without_a_trace(tmp_path: Path, whole: Path) -> None:
+    """As for a new distribution of the land cells, here with one part; tests/parallel has several."""
+    campaign = start_campaign(config_of(), WORLD, tmp_path / "out")
+    assert campaign.run(stop=StopAfter(2)).cycle == 2
+    costs = campaign.domain.costs
+    other = CellCosts(costs.rule, np.linspace(0.5, 2.0, costs.work.size), costs.correction)
+    again = campaign._redistribution
+    assert again is not None
+    last = Campaign(again(other, 2), 2)
+    assert last.domain.costs is other and last.domain.tiles is campaign.domain.tiles
+    assert last.run().finished
+    campaign.folder.unlock()
+    assert digest(newest(tmp_path / "out")) == digest(newest(whole))
+    for name in ("scores.jsonl", "cycles.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes()

@@ -16,6 +16,9 @@ from landda_hpc.model.column.checks import WEATHER_RANGE
 from landda_hpc.model.column.initial import supercooled_limit
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import LandParameters
+from landda_hpc.model.column.land.records import STATE as LAND_RECORD
+from landda_hpc.model.column.land.work import tile_work
+from landda_hpc.model.column.records import TOTALS, new_records
 from landda_hpc.model.column.tile_model import MAX_ENERGY_RESIDUAL, MAX_WATER_RESIDUAL
 from landda_hpc.model.protocol import Weather
 from landda_hpc.state import PatchType, TileState
@@ -201,11 +204,29 @@ def test_a_tile_does_not_depend_on_the_others(make_tiles, plain_weather):
     whole = random_state(tiles, 9)
     part = whole.take(slice(13, 20))
     end = START + timedelta(days=1)
-    LandSurfaceModel(tiles, plain_weather(tiles), parameters).forecast(whole, START, end)
+    report = LandSurfaceModel(tiles, plain_weather(tiles), parameters).forecast(whole, START, end)
     some = tiles.take(slice(13, 20))
-    LandSurfaceModel(some, plain_weather(some), parameters.take(slice(13, 20))).forecast(part, START, end)
+    own = LandSurfaceModel(some, plain_weather(some), parameters.take(slice(13, 20))).forecast(part, START, end)
     for name in whole.names:
         np.testing.assert_array_equal(whole[name][13:20], part[name], err_msg=name)
+    assert report.work is not None and own.work is not None and np.all(own.work > 0.0)
+    np.testing.assert_array_equal(report.work[13:20], own.work)
+
+
+def test_work_counts_iterations_layers_and_steps():
+    kinds = np.array([PatchType.SOIL, PatchType.SOIL, PatchType.GLACIER])
+    totals, states = new_records(TOTALS, 3), new_records(LAND_RECORD, 3)
+    totals.n_balances = 12
+    plain = tile_work(kinds, 12, totals, states)
+    assert plain[0] == plain[1] > plain[2] > 0.0
+    assert np.array_equal(tile_work(kinds, 24, totals, states), 2.0 * plain)
+    for name in ("n_leaf", "n_solves", "n_sunny", "n_balances"):
+        more = totals.copy()
+        more[name][1] += 5
+        assert np.flatnonzero(tile_work(kinds, 12, more, states) > plain).tolist() == [1], name
+    states["wice_soisno"][0, N_SNOW:] = 1.0
+    states["dz_sno"][2, -2:] = 0.1
+    assert np.flatnonzero(tile_work(kinds, 12, totals, states) > plain).tolist() == [0, 2]
 
 
 def test_short_wave_within_a_forcing_step_keeps_its_mean(make_tiles):

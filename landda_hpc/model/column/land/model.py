@@ -13,6 +13,7 @@ from landda_hpc.model.column.land.parameters import LandParameters, column_recor
 from landda_hpc.model.column.land.records import FORCING, STATE, SUN, TILE, Records, new_records
 from landda_hpc.model.column.land.step import advance_tiles, sum_heights
 from landda_hpc.model.column.land.weather import pack_weather
+from landda_hpc.model.column.land.work import tile_work
 from landda_hpc.model.column.tile_model import TileModel
 from landda_hpc.model.forcing.sun import hour_angle, sun_at
 from landda_hpc.model.protocol import Weather, WeatherSource
@@ -127,6 +128,9 @@ class LandSurfaceModel(TileModel):
             totals,
             self._work,
         )
+
+    def _count_work(self, totals: Records, n_steps: int) -> FloatArray | None:
+        return tile_work(self._tiles.patchtype, n_steps, totals, self._states)
 
     def _close(self, state: TileState, _end: datetime) -> None:
         for name in STATE.fields or ():

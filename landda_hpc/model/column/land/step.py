@@ -235,6 +235,7 @@ def tile_step(top: int, step: float, sun: float, weather: Record, column: Record
         total.energy_residual = residual
     total.n_balances += n_balances
     total.n_leaf += n_leaf
+    total.n_sunny += sun > 0.0
     return top
 
 
