@@ -31,7 +31,12 @@ def command(
         bool, typer.Option("--weak", help="Weak scaling: the grid has as many times the cells as there are ranks.")
     ] = False,
     cycles: Annotated[
-        int, typer.Option(min=2, help="Cycles of each run; the first, which loads compiled code, is not counted.")
+        int,
+        typer.Option(
+            min=2,
+            help="Cycles that are measured on each number of ranks, without the first of them, after as many by whose "
+            "cost the land cells are distributed (a day at least).",
+        ),
     ] = 5,
     launcher: Annotated[
         str,

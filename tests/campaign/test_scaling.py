@@ -51,7 +51,7 @@ def test_a_study_on_one_two_and_three_ranks(landda: Landda) -> None:
         (("--ranks", "1,x"), "numbers of ranks"),
         (("--grids", "64"), "rows x columns"),
         (("--plan", "64x128,5"), "MEMBERS"),
-        (("--cycles", "99"), "the campaign has 6"),
+        (("--cycles", "99"), "needs 198 cycles; the campaign has 6"),
         (("--launcher", "no_such_launcher"), "cannot be started"),
     ],
 )

@@ -13,7 +13,7 @@ from landda_hpc.parallel.partition import even_partition
 from landda_hpc.parallel.process_layout import Layout
 from landda_hpc.parallel.reduction import BLOCK
 
-SERIAL: Final = ("weather", "root", "first", "calls", "ranks")
+SERIAL: Final = ("root", "first", "calls", "ranks")
 """Units of work that do not fall with the number of ranks in one member group."""
 
 
@@ -40,7 +40,8 @@ class Units:
     layout : the process layout.
     work : ``tiles``: relative cost of tiles x instances; ``cells``: land cells x instances; ``state``: tiles x
         instances; ``members``: pixels x members on a root; ``files``: pixels of the files that a root writes;
-        ``weather``: pixels x instances, whose weather every rank computes; ``root``: pixels that every root treats;
+        ``weather``: pixels of weather over the ranks that compute it together; ``alone``: the same of a rank that
+        computes it in each cycle, because it is alone in its group; ``root``: pixels that every root treats;
         ``first``: pixels that rank 0 treats; ``calls``: instances; ``ranks``: ranks x instances.
     traffic : numbers of float64: ``collect``: of cells to the roots that own them; ``share``: between roots;
         ``scatter``: from roots to cells; ``pieces``: sums of members between roots; ``objects``: to all ranks;
@@ -67,6 +68,7 @@ def count(layout: Layout, cell_cost: IntArray, size: Size) -> Units:
     first = (ranks == 0).astype(np.float64)
     group = np.searchsorted(layout.group_bounds, ranks, side="right") - 1
     held = np.diff(layout.instance_bounds)[group].astype(np.float64)
+    in_group = np.diff(layout.group_bounds)[group].astype(np.float64)
     cells = np.concatenate([np.diff(bounds) for bounds in layout.cell_bounds]).astype(np.float64)
     tiles = np.concatenate([np.diff(bounds) for bounds in layout.tile_bounds]).astype(np.float64)
     summed = np.concatenate(([0], np.cumsum(cell_cost)))
@@ -82,7 +84,8 @@ def count(layout: Layout, cell_cost: IntArray, size: Size) -> Units:
         "state": tiles * held,
         "members": members * size.pixels,
         "files": is_root * size.pixels / n_roots,
-        "weather": held * size.pixels,
+        "weather": size.pixels / in_group,
+        "alone": size.pixels * (in_group == 1.0),
         "root": is_root * size.pixels,
         "first": first * size.pixels,
         "calls": everywhere * layout.n_instances,

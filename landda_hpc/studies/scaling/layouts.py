@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 
 from landda_hpc.config import load_config
-from landda_hpc.instances.domain import campaign_layout, cell_cost, make_domain
+from landda_hpc.constants import IntArray
+from landda_hpc.instances.domain import campaign_layout, make_domain
+from landda_hpc.instances.embedded_models import EmbeddedSetup
+from landda_hpc.parallel.partition import partition
 from landda_hpc.parallel.process_layout import make_layout
+from landda_hpc.storage.cost_file import read_costs
 from landda_hpc.studies.scaling.layout_units import Size, Units, count
+from landda_hpc.studies.scaling.weather_cost import weather_cost
 from landda_hpc.variables import STATE
 
 
@@ -32,6 +37,22 @@ class LayoutNumbers:
     imbalance: float
     state_bytes: float
     sent_bytes: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Balance of the land cells on a number of ranks, in one member group, judged by costs that a run has measured.
+
+    Attributes
+    ----------
+    ranks : number of ranks.
+    by_rule, by_cost : cost of the busiest rank relative to the mean, minus 1, with cells distributed by the kinds of
+        their tiles, and by the measured costs themselves: what the size of the cells leaves.
+    """
+
+    ranks: int
+    by_rule: float
+    by_cost: float
 
 
 class Layouts:
@@ -57,13 +78,32 @@ class Layouts:
         self.members = max((n for run in config.runs if (n := run.shared_members) is not None), default=1)
         self.bytes_per_tile = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
         self.floor_bytes = _array_bytes(domain, set())
+        self._given = file, {**overrides, **grid}
         self._sections = config.runs, config.parallel
-        self._cells, self._cost = domain.cells, cell_cost(domain.tiles, config.physics)
+        self._cells, self._cost = domain.cells, domain.costs.rule
 
     @property
     def pixels(self) -> int:
         """Cells of the grid, with the ocean."""
         return int(self.shape[0] * self.shape[1])
+
+    def distributions(self, folder: Path, ranks: Sequence[int]) -> list[Distribution]:
+        """Balance with and without the measured costs of the campaign in a folder; empty if it has none. Local."""
+        costs = read_costs(folder, self._cost)
+        if costs.values is costs.rule:
+            return []
+        found = []
+        for n in ranks:
+            by_rule, by_cost = (partition_cost(costs.values, partition(used, n)) for used in (costs.rule, costs.values))
+            found.append(Distribution(n, *(float(c.max() / c.mean() - 1.0) for c in (by_rule, by_cost))))
+        return found
+
+    def weather_cost(self) -> float:
+        """CPU seconds per pixel for the weather of a cycle. Local: computes some."""
+        config = load_config(*self._given)
+        if not config.model.runs_here:
+            return 0.0
+        return weather_cost(EmbeddedSetup.of(config, make_domain(config, 1))) / self.pixels
 
     def units(self, ranks: int) -> Units:
         """Work and communication of the campaign on a number of ranks. Local."""
@@ -84,6 +124,13 @@ class Layouts:
             state_bytes=self.bytes_per_tile * float(units.work["state"].max()),
             sent_bytes=8.0 * float(units.traffic["collect"].max()),
         )
+
+
+def partition_cost(cost: IntArray, bounds: IntArray) -> IntArray:
+    """Cost of each part of a partition, (n_parts,)."""
+    summed = np.concatenate(([0], np.cumsum(cost)))
+    parts: IntArray = np.diff(summed[bounds])
+    return parts
 
 
 def _array_bytes(value: Any, seen: set[int]) -> int:

@@ -28,7 +28,7 @@ from landda_hpc.studies.scaling.rank_cost import SHARE_OF_STEPS
 from landda_hpc.studies.scaling.runs import Measured
 
 STEP_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
-    "forecast": ("tiles", "weather"),
+    "forecast": ("tiles",),
     "aggregate": ("cells", "root", "calls"),
     "observe": ("first", "root", "calls"),
     "analyse": ("members", "root", "calls"),
@@ -64,6 +64,7 @@ class Model:
     Attributes
     ----------
     steps : seconds per unit of work, by step.
+    weather : seconds per pixel of weather of a cycle.
     traffic : bytes per unit of traffic; ``messages``: messages per unit.
     memory : bytes per unit: ``state``, ``root``, and ``base`` of every rank.
     calls : collective calls of a cycle per instance.
@@ -72,6 +73,7 @@ class Model:
     """
 
     steps: Mapping[str, Costs]
+    weather: float
     traffic: Costs
     messages: Costs
     memory: Costs
@@ -91,6 +93,7 @@ class Prediction:
     compute : their sum.
     compute_mean : CPU seconds of computing on the mean rank.
     bytes_max, bytes_mean, messages_max : communication.
+    weather : seconds of weather that ranks compute together for many cycles, divided by these cycles; not in ``steps``.
     network : seconds in the network; ``files``: seconds of writing.
     serial : seconds of the pieces of work that do not fall with the number of ranks, by step and unit.
     peak : largest memory of a rank, bytes.
@@ -103,6 +106,7 @@ class Prediction:
     bytes_max: float
     bytes_mean: float
     messages_max: float
+    weather: float
     network: float
     files: float
     serial: Mapping[str, float]
@@ -111,7 +115,7 @@ class Prediction:
     @property
     def seconds(self) -> float:
         """Time of a cycle."""
-        return self.compute + self.network + self.files
+        return self.compute + self.weather + self.network + self.files
 
     @property
     def serial_share(self) -> float:
@@ -145,7 +149,7 @@ def fit_costs(units: Mapping[str, FloatArray], values: FloatArray, weights: Floa
     return {name: float(cost) for name, cost in zip(names, found / scale, strict=True)}
 
 
-def fit(samples: Sequence[tuple[Units, Measured]], machine: Machine, per_rank: float) -> Model:
+def fit(samples: Sequence[tuple[Units, Measured]], machine: Machine, per_rank: float, weather: float) -> Model:
     """Fit the model to runs. Every rank of a run counts; every run has the same weight, relative to its busiest rank.
 
     Parameters
@@ -153,18 +157,21 @@ def fit(samples: Sequence[tuple[Units, Measured]], machine: Machine, per_rank: f
     samples : layout and measurements of at least one run.
     machine : its constants.
     per_rank : CPU seconds per rank and exchange, see ``cost_per_rank``.
+    weather : CPU seconds per pixel of weather of a cycle, see ``weather_cost``.
     """
     steps = {}
     for number, step in enumerate(STEPS):
-        known = SHARE_OF_STEPS.get(step, 0.0) * per_rank
-        values = [m.compute[number] - known * u.work["ranks"] for u, m in samples]
+        known = {"ranks": SHARE_OF_STEPS.get(step, 0.0) * per_rank, "alone": weather if step == "forecast" else 0.0}
+        known = {name: cost for name, cost in known.items() if cost}
+        values = [m.compute[number] - _total(known, u.work) for u, m in samples]
         chosen = [{name: u.work[name] for name in STEP_UNITS[step]} for u, _ in samples]
-        steps[step] = _fit_all(chosen, values) | ({"ranks": known} if known else {})
+        steps[step] = _fit_all(chosen, values) | known
     peaks = [{"state": u.work["state"], "root": u.work["root"], "base": np.ones(m.ranks)} for u, m in samples]
     per_pixel = [(m.written + m.checkpoint / m.checkpoint_every) / (m.grid[0] * m.grid[1]) for _, m in samples]
     calls = [float(m.n_calls.sum(axis=0).max()) / u.layout.n_instances for u, m in samples]
     return Model(
         steps=steps,
+        weather=weather,
         traffic=_fit_all([u.traffic for u, _ in samples], [m.n_bytes.sum(axis=0) for _, m in samples]),
         messages=_fit_all([u.messages for u, _ in samples], [m.n_messages.sum(axis=0) for _, m in samples]),
         memory=_fit_all(peaks, [m.peak for _, m in samples]),
@@ -201,6 +208,7 @@ def predict(model: Model, units: Units, pixels: int) -> Prediction:
         bytes_max=float(n_bytes.max()),
         bytes_mean=float(n_bytes.mean()),
         messages_max=float(messages.max()),
+        weather=model.weather * float((units.work["weather"] - units.work["alone"]).max()),
         network=machine.latency_s * (float(messages.max()) + calls) + float(n_bytes.max()) / machine.bytes_per_s,
         files=model.file_bytes * pixels / machine.write_bytes_per_s,
         serial=serial,
@@ -226,6 +234,7 @@ def _fit_all(units: Sequence[Mapping[str, FloatArray]], values: Sequence[FloatAr
 
 
 def _total(costs: Costs, units: Mapping[str, FloatArray]) -> FloatArray:
-    parts = [cost * units[name] for name, cost in costs.items()]
-    total: FloatArray = np.sum(parts, axis=0, dtype=np.float64)
+    total: FloatArray = np.zeros(next(iter(units.values())).size)
+    for name, cost in costs.items():
+        total += cost * units[name]
     return total

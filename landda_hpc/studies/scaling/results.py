@@ -235,7 +235,7 @@ def plan(model: Model, layouts: Layouts, members: int, ranks: int) -> Plan:
     """Predict an ensemble on a grid. Local."""
     units = layouts.units_of_ensemble(ranks, members)
     found = predict(model, units, layouts.pixels)
-    parts = {**found.steps, "network": found.network, "files": found.files}
+    parts = {**found.steps, "weather": found.weather, "network": found.network, "files": found.files}
     ordered = sorted(parts.items(), key=lambda part: -part[1])
     layout = units.layout
     return Plan(

@@ -30,7 +30,10 @@ MACHINE_FILE: Final = "machine.json"
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Means per cycle of a short campaign, without its first cycle, which loads compiled code.
+    """Means per cycle over the steady cycles of a short campaign.
+
+    Steady are those after the land cells have been distributed by measured cost, without the first, which loads
+    compiled code and in which several ranks compute the weather of many days.
 
     Attributes
     ----------
@@ -135,21 +138,28 @@ class ShortRun:
     ) -> Self:
         """The first cycles of a campaign, without spin-up and figures, on a grid with so many times the cells.
 
+        After ``cycles`` cycles there is a checkpoint, and land cells are distributed by measured cost; so many again
+        are measured.
+
         Raises
         ------
         ConfigError : the configuration is not valid, it has fewer cycles, or its grid cannot be changed.
         """
         whole = load_config(file, dict(overrides))
         clock, plain = whole.time, whole.model_dump(mode="json")
-        if cycles > clock.n_cycles:
-            raise ConfigError(f"--cycles {cycles}: the campaign has {clock.n_cycles}.")
+        total = 2 * cycles
+        if total > clock.n_cycles:
+            raise ConfigError(f"--cycles {cycles} needs {total} cycles; the campaign has {clock.n_cycles}.")
         if times_cells != 1.0:
             if whole.case is not None:
                 raise ConfigError("--weak enlarges the grid; that of a CoLM case is given by its files.")
             for name in ("n_lat", "n_lon"):
                 plain["grid"][name] = 2 * round(plain["grid"][name] * math.sqrt(times_cells) / 2)
             whole = parse_config(plain)
-        short = shortened(whole.model_dump(mode="json"), clock, min(cycles, clock.n_analyses), cycles)
+        short = shortened(whole.model_dump(mode="json"), clock, min(total, clock.n_analyses), total)
+        short["checkpoint"] |= {"every_hours": cycles * clock.cycle_hours}
+        if short["parallel"]["rebalance"] == "auto":
+            short["parallel"]["rebalance"] = "always"
         return cls(whole, parse_config(short), ranks, folder / f"ranks_{ranks}")
 
     def run(self, launcher: Launcher) -> None:
@@ -184,7 +194,7 @@ class ShortRun:
         DataError, OSError : logs of ranks are missing.
         """
         clock = self.short.time
-        counted = max(1, clock.n_cycles - 1)
+        counted = max(1, clock.n_cycles // 2 - 1)
         every = max(1.0, self.whole.checkpoint.every_hours / clock.cycle_hours)
         used, peak = np.empty((6, len(STEPS), self.ranks)), np.empty(self.ranks)
         for rank in range(self.ranks):

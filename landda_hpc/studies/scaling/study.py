@@ -14,7 +14,7 @@ from landda_hpc.io.atomic import write_text
 from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.studies.scaling import figures
-from landda_hpc.studies.scaling.layouts import LayoutNumbers, Layouts
+from landda_hpc.studies.scaling.layouts import Distribution, LayoutNumbers, Layouts
 from landda_hpc.studies.scaling.model import Machine, Model, Prediction, fit, held_back, predict
 from landda_hpc.studies.scaling.rank_cost import cost_per_rank
 from landda_hpc.studies.scaling.results import (
@@ -49,6 +49,10 @@ _FLOOR: Final = (
     "Counted from the partition, without a run. MB of states: on the fullest rank. The floor is what every rank holds "
     "of grid, tiles and cells, whatever the number of ranks."
 )
+_MEASURED: Final = (
+    "Imbalance of the measured cost of the land cells in the run with most ranks, by computation: with a distribution "
+    "by the kinds of tiles, and by that cost itself, which leaves what the size of the cells leaves."
+)
 LIMITS: Final = (_SHOWN, _NOT_SHOWN)
 """What runs on few cores show, and what they do not."""
 
@@ -62,7 +66,7 @@ class Request:
     file, overrides : configuration of the campaign.
     ranks : numbers of ranks to run.
     held : those that the fit does not use; None: ``held_back``.
-    cycles : of each run; the first is not counted.
+    cycles : of each run on a distribution of the land cells; the first is not counted.
     weak : whether the grid grows with the number of ranks.
     machine_ranks : ranks of the benchmark of the machine.
     grids : (n_lat, n_lon) of grids whose layouts are computed; the last but one of several is that of the bar on bytes.
@@ -95,6 +99,7 @@ class Study:
     curve: Sequence[Prediction]
     layouts: Mapping[str, Sequence[LayoutNumbers]]
     floors: Mapping[str, tuple[int, int, float]]
+    distributions: Sequence[Distribution]
     bars: Sequence[Bar]
     recommendation: Recommendation | None
     plans: Sequence[Plan]
@@ -127,7 +132,7 @@ def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) 
     used = [sample for sample in samples if sample[1].ranks not in held]
     if not used:
         raise ConfigError("every number of ranks is held back; leave at least one for the fit.")
-    model = fit(used, Machine.of(constants), cost_per_rank())
+    model = fit(used, Machine.of(constants), cost_per_rank(), own[min(request.ranks)].weather_cost())
     compared = [
         Comparison(measured, predict(model, units, own[measured.ranks].pixels), measured.ranks in held)
         for units, measured in samples
@@ -156,6 +161,7 @@ def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) 
         curve=curve,
         layouts=of_layouts,
         floors=floors,
+        distributions=own[runs[-1].ranks].distributions(runs[-1].folder, [n for n in LAYOUT_RANKS if n <= BAR_RANKS]),
         bars=bars(compared, of_layouts, serial, fine),
         recommendation=None if allocation is None else recommend(model, campaign, *allocation),
         plans=plans,
@@ -185,7 +191,7 @@ def page(study: Study) -> list[str]:
     counted = max(1, request.cycles - 1)
     lines = [
         f"# Scaling of {request.file.name}", "",
-        f"Means of {counted} cycles after the first. {_COLUMNS}", "",
+        f"Means of {counted} steady cycles, after as many by which land cells are distributed. {_COLUMNS}", "",
         *(line for text in LIMITS for line in (text, "")), "## Runs", "",
     ]  # fmt: skip
     headings = [
@@ -209,12 +215,13 @@ def page(study: Study) -> list[str]:
     lines += [*table_lines(["ranks", *STEPS], of_steps), "", "## Model of a cycle", ""]
     modelled = [
         [
-            str(p.ranks), f"{p.seconds:.4g}", f"{p.compute:.4g}", f"{p.network:.3g}", f"{p.files:.3g}",
+            str(p.ranks), f"{p.seconds:.4g}", f"{p.compute:.4g}", f"{p.weather:.3g}", f"{p.network:.3g}",
+            f"{p.files:.3g}",
             f"{100 * p.serial_share:.0f} %", f"{100 * study.curve[0].seconds / (p.ranks * p.seconds):.0f} %",
         ]
         for p in study.curve
     ]  # fmt: skip
-    headings = ["ranks", "s/cycle", "computing", "network", "files", "serial share", "efficiency"]
+    headings = ["ranks", "s/cycle", "computing", "weather", "network", "files", "serial share", "efficiency"]
     lines += [*table_lines(headings, modelled), "", "## Layouts", "", _FLOOR, ""]
     for grid, numbers in study.layouts.items():
         n_land, n_tiles, floor = study.floors[grid]
@@ -223,6 +230,10 @@ def page(study: Study) -> list[str]:
         ]  # fmt: skip
         of_layout = [[str(n.ranks), f"{100 * n.imbalance:.2f} %", f"{n.state_bytes / 1e6:.3g}"] for n in numbers]
         lines += [*table_lines(["ranks", "imbalance of tiles' cost", "MB of states"], of_layout), ""]
+    if study.distributions:
+        of_cells = [[str(d.ranks), *(f"{100 * x:.1f} %" for x in (d.by_rule, d.by_cost))] for d in study.distributions]
+        lines += ["## Distribution of the land cells", "", _MEASURED, ""]
+        lines += [*table_lines(["ranks", "by the kinds of tiles", "by measured cost"], of_cells), ""]
     lines += ["## Machine", "", *(f"- {name}: {value:.4g}" for name, value in machine.items()), ""]
     lines += ["## Bars", "", *(f"- {bar.describe()}" for bar in study.bars), ""]
     if study.recommendation is not None:
@@ -244,6 +255,7 @@ def _content(study: Study) -> dict[str, Any]:
         "curve": [asdict(one) | {"seconds": one.seconds} for one in study.curve],
         "layouts": {grid: [asdict(n) for n in numbers] for grid, numbers in study.layouts.items()},
         "floors": {g: {"land_cells": f[0], "tiles": f[1], "bytes": f[2]} for g, f in study.floors.items()},
+        "distributions": [asdict(one) for one in study.distributions],
         "bars": [asdict(bar) | {"is_met": bar.is_met} for bar in study.bars],
         "recommendation": None if study.recommendation is None else study.recommendation.describe(),
         "plans": [asdict(one) for one in study.plans],

@@ -20,6 +20,7 @@ from landda_hpc.studies.scaling.runs import Measured
 MACHINE = Machine(latency_s=2e-6, bytes_per_s=5e9, write_bytes_per_s=1e8)
 PIXELS = 4096
 PER_RANK = 2e-6
+WEATHER = 2e-7
 
 
 def layout(ranks: int, n_instances: int = 4) -> tuple[Layout, np.ndarray]:
@@ -34,7 +35,7 @@ def units(ranks: int) -> Units:
 
 def true_model(scale: float = 1.0) -> Model:
     steps = {
-        "forecast": {"tiles": 3e-6, "weather": 2e-8},
+        "forecast": {"tiles": 3e-6, "alone": WEATHER},
         "aggregate": {"cells": 4e-7, "root": 1e-8, "calls": 1e-4, "ranks": PER_RANK},
         "observe": {"first": 1e-7, "root": 3e-8},
         "analyse": {"members": 5e-8, "root": 2e-8},
@@ -44,6 +45,7 @@ def true_model(scale: float = 1.0) -> Model:
     }
     return Model(
         steps={step: {name: scale * cost for name, cost in costs.items()} for step, costs in steps.items()},
+        weather=scale * WEATHER,
         traffic={"collect": 88.0, "share": 88.0, "scatter": 16.0, "pieces": 40.0, "objects": 30.0, "observation": 8.0},
         messages={"collect": 2.0, "share": 2.0, "scatter": 1.0, "pieces": 4.0},
         memory={"state": 3000.0, "root": 300.0, "base": 2e8},
@@ -92,7 +94,9 @@ def test_the_fit_finds_known_costs(costs: list[float], seed: int) -> None:
 @given(scale=st.floats(1e-3, 1e3))
 def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
     model = true_model(scale)
-    found = fit([(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE, scale * PER_RANK)
+    found = fit(
+        [(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE, scale * PER_RANK, scale * WEATHER
+    )
     for n in (8, 32, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
         assert said.compute == pytest.approx(true.compute, rel=1e-4)
@@ -105,7 +109,7 @@ def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
 
 def test_noise_of_two_percent_leaves_errors_of_few_percent() -> None:
     model = true_model()
-    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE, PER_RANK)
+    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE, PER_RANK, WEATHER)
     for n in (8, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
         assert said.compute == pytest.approx(true.compute, rel=0.1)
