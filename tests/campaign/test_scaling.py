@@ -52,7 +52,7 @@ def test_a_study_on_one_two_and_three_ranks(landda: Landda) -> None:
         (("--grids", "64"), "rows x columns"),
         (("--plan", "64x128,5"), "MEMBERS"),
         (("--cycles", "99"), "needs 198 cycles; the campaign has 6"),
-        (("--launcher", "no_such_launcher"), "cannot be started"),
+        (("--launcher", "no_such_launcher", "--cycles", "3"), "cannot be started"),
     ],
 )
 def test_wrong_options_are_explained(landda: Landda, arguments: tuple[str, ...], said: str) -> None:
