@@ -95,7 +95,8 @@ def command(
     if paper is not None and data is not None:
         text = _for_paper(paper, data, None if namelist is None else text)
     write_text(output, text)
-    typer.echo(f"Written: {output}. Next: 'landda check {output}', then 'landda run {output}'")
+    run = f"landda run {output}" if paper is None else f"landda study reproduce {paper.value} --config {output}"
+    typer.echo(f"Written: {output}. Next: 'landda check {output}', then '{run}'")
 
 
 def _for_paper(paper: Paper, data: Path, case: str | None) -> str:

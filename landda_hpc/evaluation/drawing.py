@@ -58,6 +58,7 @@ class Drawing:
     ground : background of maps.
     folder : folder of the files.
     regions : regions with separate figures.
+    judged : run whose effect selects the stations that are drawn; None: the last one.
     """
 
     asked: VerificationConfig
@@ -68,6 +69,7 @@ class Drawing:
     ground: Ground
     folder: Path
     regions: Sequence[Region] = ()
+    judged: str | None = None
 
     def area_of(self, region: Region) -> FloatArray:
         """Return the area of the region's scored cells, m2, (n_cells,); zero elsewhere."""

@@ -90,7 +90,13 @@ def is_asked(asked: VerificationConfig) -> bool:
 
 
 def verify_campaign(
-    folder: Path, config: CampaignConfig, domain: Domain, output: Path, *, with_figures: bool = True
+    folder: Path,
+    config: CampaignConfig,
+    domain: Domain,
+    output: Path,
+    *,
+    with_figures: bool = True,
+    judged: str | None = None,
 ) -> Verification:
     """Verify a campaign with all data in its configuration. Local: one process.
 
@@ -100,6 +106,7 @@ def verify_campaign(
     config : configuration of the campaign, with ``verification.stations`` and ``.references``.
     domain : domain of the campaign.
     output : folder for verification.md, verify.yaml (the settings), tables (CSV), netCDF files and figures/.
+    judged : run whose effect selects the stations in the figures of series; None: the last one.
 
     Returns
     -------
@@ -133,7 +140,8 @@ def verify_campaign(
         if with_figures:
             rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
             window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
-            drawing = Drawing(asked, window, domain, series.baseline, rain, make_ground(domain), figures, regions)
+            ground = make_ground(domain)
+            drawing = Drawing(asked, window, domain, series.baseline, rain, ground, figures, regions, judged)
         _report_stations(page, series, setup, drawing, gaps)
         _report_references(page, series, setup, drawing, gaps)
         return page.write(write_settings(asked, catalogue, output), gaps.list())

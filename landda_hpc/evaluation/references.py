@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -182,15 +182,19 @@ class ProductImages:
         self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None
         """Offset of the beginning of a day from 00 UTC; None for instants."""
 
-    def read(self) -> dict[DepthRange, FloatArray]:
+    def read(self, only: Collection[datetime] | None = None) -> dict[DepthRange, FloatArray]:
         """Read every layer, (n_time or n_days, n_scored), m3 m-3; NaN where missing.
+
+        Parameters
+        ----------
+        only : times of the product that are read; None: all.
 
         Raises
         ------
         DataError : the campaign's period has no file, or none with a value in the scored cells.
         """
         series, settings, dataset = self._series, self._settings, self._dataset
-        rows = self._rows()
+        rows = {time: row for time, row in self._rows().items() if only is None or time in only}
         if not rows:
             raise DataError(
                 f"reference {settings.name or settings.entry} has no file in the campaign's period, "

@@ -66,7 +66,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
     figures: list[Figure] = []
     stations, window = found.stations, found.windows[0]
     for region in station_regions(stations.lat, stations.lon, found.regions):
-        chosen, rule = _drawn(found, region, drawing.asked.drawn_stations)
+        chosen, rule = _drawn(found, region, drawing)
         panels = []
         for i in chosen:
             words = {run: _r_words(run, metrics["r"].at(i)) for run, metrics in window.scores.scores.items()}
@@ -124,16 +124,18 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
     return figures
 
 
-def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> tuple[list[int], str]:
-    """Select the stations of a region to be drawn, by the effect of the last run; return them and the rule in words."""
+def _drawn(found: StationVerification, region: Region, drawing: Drawing) -> tuple[list[int], str]:
+    """Select the stations of a region to be drawn, by the effect of a run; return them and the rule in words."""
+    names = drawing.asked.drawn_stations
     stations, window = found.stations, found.windows[0]
     inside = stations.inside(region) & (stations.layer == min(stations.layer)) & (window.scores.n > 0)
     if names:
         listed = [i for i in np.flatnonzero(inside) if f"{stations.network[i]}/{stations.station[i]}" in names]
         return [int(i) for i in listed], "as configured"
     if window.scores.differences:
-        run, metrics = list(window.scores.differences.items())[-1]
-        value, what = metrics["r"].value, f"change of R by {run}"
+        changes = window.scores.differences
+        run = next((name for name in changes if name == drawing.judged), list(changes)[-1])
+        value, what = changes[run]["r"].value, f"change of R by {run}"
     else:
         run, scored = list(window.scores.scores.items())[-1]
         value, what = scored["r"].value, f"R of {run}"

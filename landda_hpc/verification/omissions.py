@@ -34,7 +34,7 @@ class Gap:
 
     def __str__(self) -> str:
         why = self.why.strip()
-        return f"{self.what}: not shown, because {why}{'' if why.endswith('.') else '.'}"
+        return f"{self.what}: not shown, because {why}{'' if why.endswith(('.', '?')) else '.'}"
 
 
 class Gaps:

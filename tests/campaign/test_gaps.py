@@ -22,7 +22,8 @@ from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.page import WrittenPage
 from landda_hpc.verification.omissions import EXIT_CODE, exit_code
 from tests.campaign.conftest import Landda
-from tests.campaign.test_real_inputs import with_real_data, write, write_gldas, write_stations
+from tests.campaign.test_real_inputs import with_real_data, write
+from tests.provider_files import hours, write_gldas, write_stations
 
 START = datetime(2022, 6, 2)
 OF_STATIONS = [f"Fig. {n}" for n in (9, 10, 11, 12)]
@@ -35,9 +36,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     root = tmp_path_factory.mktemp("real")
     for k in range(1, 9):
         write_gldas(root, START + timedelta(hours=3 * k))
-    write_stations(root, START)
-    hours = [START + timedelta(hours=k) for k in range(25)]
-    write(root / "era5_land/tp_202206.nc", {"tp": ("m", 0.001)}, hours, (20.0, 50.0, 80.0, 120.0))
+    write_stations(root, hours(START + timedelta(hours=1), START + timedelta(hours=23)))
+    write(
+        root / "era5_land/tp_202206.nc",
+        {"tp": ("m", 0.001)},
+        hours(START, START + timedelta(days=1)),
+        (20.0, 50.0, 80.0, 120.0),
+    )
     raw = with_real_data("bai2026", root, START, 1.0)
     raw |= {"grid": {"n_lat": 32, "n_lon": 64}, "model": {"spinup_days": 0}}
     raw["runs"] = [{"method": "control"}, {"method": "enkf_like", "members": 4}]
@@ -93,9 +98,13 @@ def lose_rain(root: Path, _: dict[str, Any]) -> None:
 
 
 def rain_of_another_place(root: Path, _: dict[str, Any]) -> None:
-    hours = [START + timedelta(hours=k) for k in range(25)]
     (root / "era5_land/tp_202206.nc").unlink()
-    write(root / "era5_land/tp_202206.nc", {"tp": ("m", 0.001)}, hours, (-80.0, -75.0, 10.0, 15.0))
+    write(
+        root / "era5_land/tp_202206.nc",
+        {"tp": ("m", 0.001)},
+        hours(START, START + timedelta(days=1)),
+        (-80.0, -75.0, 10.0, 15.0),
+    )
 
 
 def break_stations(root: Path, _: dict[str, Any]) -> None:

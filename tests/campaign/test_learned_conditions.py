@@ -6,6 +6,7 @@ The twins have white observation errors of 0.06 m3 m-3 (the product does not say
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ import numpy as np
 import pytest
 import yaml
 
+from landda_hpc.config import parse_yaml
+from landda_hpc.instances.case_config import starter_config
 from tests.campaign.conftest import Landda
+from tests.unit.model.colm_cases import STAND_IN, make_synthetic
 
 ERROR_STD = 0.06
 ANALYSES = [f"2022-06-{2 + (i + 1) // 4:02d}T{(i + 1) % 4 * 6:02d}:00" for i in range(40)]
@@ -84,3 +88,47 @@ def test_errors_are_learned_and_analyses_are_better(landda: Landda, name: str) -
     scores = last_scores(landda.folder / "out", "background" if name in ("daily", "irregular") else "analysis")
     control = last_scores(landda.folder / "out", "forecast")["control"]
     assert scores["learned"] < min(control, 0.95 * scores["pointwise"]), (control, scores)
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_runs_that_init_writes_are_better_than_a_good_control(
+    landda: Landda, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Background errors of 0.02 and observation errors of 0.05 m3 m-3: from cycle 10 on all runs have smaller errors.
+
+    Runs, observations and kind of twin are those of `landda init --from-colm`; the model is the embedded one in its
+    spun-up state.
+    """
+    written = parse_yaml(starter_config(make_synthetic(landda.folder / "case"), STAND_IN), "what init writes")
+    config = {
+        "name": "good_control",
+        "seed": seed,
+        "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-07T00:00", "end": "2022-06-07T00:00"},
+        "grid": {"n_lat": 32, "n_lon": 64},
+        "model": {"physics": "land_surface", "initial": "spun_up", "spinup_days": 0},
+        "twin": {"weather_correlation": 1.0, **written["twin"], "wetness_sigma": 0.07},
+        "observations": written["observations"],
+        "runs": written["runs"],
+        "output": {"fields": [], "figures": False},
+    }
+    (landda.folder / "own.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = landda(1, "run", "own.yaml", "-o", "out", timeout=800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, dict[int, float]] = {}
+    for line in map(json.loads, (landda.folder / "out" / "scores.jsonl").read_text().splitlines()):
+        is_state = line["stage"] == ("forecast" if line["run"] == "control" else "analysis")
+        if is_state and (line["reference"], line["layer"]) == ("truth", "0-10 cm"):
+            found.setdefault(line["run"], {})[line["cycle"]] = line["ubrmse"]
+    title = f"\nubRMSE against the truth, 0-10 cm, seed {seed}: cycle 1; mean of cycles 10 to 20 (range), m3 m-3\n"
+    late = {run: [of_cycle[cycle] for cycle in range(10, 21)] for run, of_cycle in found.items()}
+    with capsys.disabled():
+        sys.stdout.write(title)
+        for run, values in late.items():
+            words = f"{np.mean(values):.4f} ({min(values):.4f}-{max(values):.4f})"
+            sys.stdout.write(f"{run:10s} {found[run][1]:.4f}; {words}\n")
+    control = found.pop("control")
+    assert 0.017 < control[10] < 0.025
+    for run, of_cycle in found.items():
+        assert all(of_cycle[cycle] < control[cycle] for cycle in range(10, 21)), run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from landda_hpc.commands.application import app
 from landda_hpc.config import CatalogueObservations, load_config
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.products.cldas import VARIABLES
+from tests.provider_files import hours, write_gldas, write_stations
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 STEM = "Z_NAFP_C_BABJ_20160501012056_P_CLDAS_RT_ASI_0P0625_HOR"
@@ -72,39 +72,6 @@ def write(
             variable[...] = value
 
 
-def write_gldas(root: Path, time: datetime) -> None:
-    path = root / time.strftime("gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with netCDF4.Dataset(path, "w") as data:
-        for name, values, units in (
-            ("lat", np.arange(-59.5, 90.0), "degrees_north"),
-            ("lon", np.arange(-179.5, 180.0), "degrees_east"),
-        ):
-            data.createDimension(name, values.size)
-            axis = data.createVariable(name, "f4", (name,))
-            axis.units, axis[:] = units, values
-        data.createDimension("time", 1)
-        clock = data.createVariable("time", "f8", ("time",))
-        clock.units = " minutes since 2000-01-01 03:00:00"
-        clock[:] = [(time - datetime(2000, 1, 1, 3)) / timedelta(minutes=1)]
-        sm = data.createVariable("SoilMoi0_10cm_inst", "f4", ("time", "lat", "lon"), fill_value=np.float32(-9999.0))
-        sm.units = "kg m-2"
-        sm[0] = 25.0
-
-
-def write_stations(root: Path, start: datetime) -> None:
-    (root / "stations" / "cma").mkdir(parents=True)
-    table = "Station_Id_C,Lat,Lon,Alti,Year,Mon,Day,Hour,SVWC_010CM,Q_SVWC_010CM\n"
-    for hour in range(9, 24):
-        table += f"54511,39.80,116.47,31.3,{start.year},{start.month},{start.day},{hour},23.5,0\n"
-    (root / "stations" / "cma" / "june.csv").write_text(table)
-    lines = ["SCAN SCAN Mahantango 40.67 -76.67 223.0 0.10 0.10 probe"]
-    lines += [f"{start + timedelta(hours=h):%Y/%m/%d %H:%M} 0.250 G M" for h in range(1, 24)]
-    name = "SCAN_SCAN_Mahantango_sm_0.100000_0.100000_probe_20220601_20220831.stm"
-    with zipfile.ZipFile(root / "stations" / "ismn_us.zip", "w") as archive:
-        archive.writestr(f"SCAN/Mahantango/{name}", "\n".join(lines) + "\n")
-
-
 def test_the_real_experiments_are_those_of_the_twins() -> None:
     """Calendar, grid, model and runs of a paper are the same with real data and as a twin."""
     for name in ("bai2026", "shen2024"):
@@ -120,9 +87,13 @@ def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     start = datetime(2022, 6, 2)
     for k in range(1, 9):
         write_gldas(tmp_path, start + timedelta(hours=3 * k))
-    write_stations(tmp_path, start)
-    hours = [start + timedelta(hours=k) for k in range(25)]
-    write(tmp_path / "era5_land/tp_202206.nc", {"tp": ("m", 0.001)}, hours, (20.0, 50.0, 80.0, 120.0))
+    write_stations(tmp_path, hours(start + timedelta(hours=1), start + timedelta(hours=23)))
+    write(
+        tmp_path / "era5_land/tp_202206.nc",
+        {"tp": ("m", 0.001)},
+        hours(start, start + timedelta(days=1)),
+        (20.0, 50.0, 80.0, 120.0),
+    )
     config = with_real_data("bai2026", tmp_path, start, 1.0)
     assert "GLDAS Noah: 4 of 4 analysis times have observations" in check(tmp_path, config)
 

@@ -21,6 +21,7 @@ from landda_hpc.studies.reproduction.sentences import enumerated
 from landda_hpc.verification.figures.maps import MapStyle
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
 from landda_hpc.verification.statistics.region_windows import covers
+from landda_hpc.verification.tables.score_table import described
 from landda_hpc.verification.tables.side_by_side import ScoreOf
 
 _COLOURS = {"0-10 cm": "#D55E00", "10-40 cm": "#E69F00", "40-100 cm": "#0072B2"}
@@ -41,7 +42,7 @@ def write_page(m: CampaignData, output: Path) -> WrittenPage:
     page.section("Figures")
     page.attempt("modes of the background", ("Fig. 1", "Fig. 3"), partial(write_modes, page, m))
     page.attempt("maps of the first analysis", ("Fig. 4", "Fig. 5"), partial(_maps, page, m))
-    page.attempt("differences in two layers", ("Fig. 6",), partial(_end_of_window, page, m))
+    page.attempt("differences in two layers", ("Fig. 6",), partial(_end_of_window, page, m, independent))
     paper = "Differences, assimilation minus control, at a shrub, a grass, a corn and a needleleaf site ([B26] Fig. 7: "
     paper += "1 m after about 10, 5, 10 days and later)."
     sections = partial(write_sections, page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent)
@@ -84,7 +85,7 @@ def _maps(page: Page, m: CampaignData) -> None:
     )
 
 
-def _end_of_window(page: Page, m: CampaignData) -> None:
+def _end_of_window(page: Page, m: CampaignData, independent: Independent) -> None:
     """Fig. 6."""
     wanted, run = BAI2026.moments["end of the window"].paper, m.compared.assimilation
     time = m.nearest(run, wanted)
@@ -104,6 +105,8 @@ def _end_of_window(page: Page, m: CampaignData) -> None:
             reference = mine.get("truth")
             if reference is None and layer == m.layer:
                 reference = m.images(run, time).get(m.reference_image)
+            elif reference is None:
+                reference = independent.product_image(layer, time)
         if reference is None or "forecast" not in mine or "forecast" not in control:
             continue
         words = {"reference": f"{capital(m.reference_words)} {layer}", "control": "control", "analysis": "analysis"}
@@ -125,7 +128,8 @@ def _end_of_window(page: Page, m: CampaignData) -> None:
     path = page.figure_file("fig06_end_of_window")
     m.draw(images, path, MapStyle(title, time, labels, columns=len(drawn)), panels=panels)
     lost = "".join(f" {layer}: {_why_no_layer(m, layer)}." for layer in papers if layer not in drawn)
-    caption = f"The {m.reference_words} minus control and minus assimilation, {' and '.join(drawn)}. "
+    of = f"The {m.reference_words}" if m.is_twin else m.product
+    caption = f"{of} minus control and minus assimilation, {' and '.join(drawn)}. "
     caption += "The scores in the panels include frozen cells, which analyses do not change. "
     page.figure("Fig. 6", "fig06_end_of_window", caption + time_words(time, wanted) + lost)
 
@@ -136,7 +140,7 @@ def _why_no_layer(m: CampaignData, layer: str) -> str:
     if layer != m.layer and not m.config.output.layers:
         return "not shown, because `output.layers` was not set when the campaign ran"
     if layer != m.layer and not m.is_twin:
-        return f"not shown, because the images have no {m.product} of this layer"
+        return f"not shown, because there is no image of {m.product} of this layer at that time"
     return "not shown, because the campaign stored no such images"
 
 
@@ -157,13 +161,13 @@ def _series(page: Page, m: CampaignData, independent: Independent) -> None:
                 words = f"{run}, {layer}"
                 lines.append(Line(run, layer, words, colour, "-" if assimilates else "--", printed))
         name = f"fig08_series_{number + 1}"
-        title = f"SCC and ubRMSE against the {reference}"
+        title = f"SCC and ubRMSE against {described(reference)}"
         scores = independent.scores
         draw_lines(scores, page.figure_file(name), lines, reference=reference, scores=("scc", "ubrmse"), title=title)
         dotted = "; dotted: means printed in the paper, against GLDAS" if any(x.published for x in lines) else ""
         page.figure(
             "Fig. 8",
             name,
-            f"SCC (a) and ubRMSE (b) against the {reference}, {interval_words(scores, reference)} (the paper: 3 h). "
-            f"Solid: {m.compared.assimilation}, dashed: {m.compared.control}{dotted}.",
+            f"SCC (a) and ubRMSE (b) against {described(reference)}, {interval_words(scores, reference)} "
+            f"(the paper: 3 h). Solid: {m.compared.assimilation}, dashed: {m.compared.control}{dotted}.",
         )

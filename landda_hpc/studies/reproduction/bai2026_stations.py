@@ -38,7 +38,8 @@ def write_station_table(page: Page, m: CampaignData, independent: Independent) -
         return
     page.text(
         "R is dimensionless, ubRMSE is in m3 m-3; values are means over the stations of a region in the assimilation "
-        "window, with 95 % intervals that account for autocorrelation. Fig. 12 is the pattern of a day's anomalies. "
+        "window, with 95 % intervals that account for autocorrelation, where they can be computed. Fig. 12 is the "
+        "pattern of a day's anomalies. "
         "The paper has 2878 stations of the CMA, 148 of the ISMN. "
         f"{twin_station_words(independent.config.verification)}Compared: {found.stations}. All tables are in "
         "`verification/verification.md`."
@@ -106,7 +107,8 @@ def write_stations(page: Page, independent: Independent) -> None:
         for one in pictures:
             page.show(number, one.path, one.caption + more)
         if not pictures:
-            page.lacks(number, what, independent.why_no_stations())
+            about = "anomalies of" if number == "Fig. 12" else "scores at stations"
+            page.lacks(number, what, independent.why_no_stations(about))
 
 
 def station_words(m: CampaignData, independent: Independent) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -125,17 +125,48 @@ def _references(m: CampaignData, series: CampaignSeries) -> Iterator[tuple[Depth
         for depth in depths:
             yield depth, TRUTH, _of_depth(m, series, NATURE, depth, with_frozen=True)
         return
-    entry = m.config.observations.catalogue_entry
-    names = {r.layer: r.reference for r in m.records if r.reference.endswith(NOT_ASSIMILATED)}
-    names[m.layer] = ASSIMILATED_REFERENCE
+    names = _product_references(m)
     chosen = tuple(depth for depth in depths if depth_name(depth) in names)
-    if entry is None or not chosen:
-        return
-    catalogue = Catalogue(m.config.catalogue, m.config.data_root)
-    setup = EvaluationSetup(m.config.verification, catalogue, m.config.seed, m.domain, ())
-    settings = ReferenceConfig(entry=entry, depths_m=chosen, tolerance_minutes=0.0)
-    for depth, values in ProductImages(series, setup, settings).read().items():
-        yield depth, names[depth_name(depth)], values
+    if chosen:
+        for depth, values in _product(m, series, chosen).read().items():
+            yield depth, names[depth_name(depth)], values
+
+
+def product_image(m: CampaignData, series: CampaignSeries, layer: str, time: datetime) -> FloatArray | None:
+    """Image of a layer of the assimilated product, (n_lat, n_lon), m3 m-3; NaN outside the scored cells. Local.
+
+    None if the campaign assimilates no files, or was not scored against this layer of them.
+
+    Raises
+    ------
+    DataError : the product cannot be read at that time.
+    """
+    depth = next((d for d in m.config.verification.depths_m if depth_name(d) == layer), None)
+    if depth is None or layer not in _product_references(m) or depth[1] > series.to_depth_m + 1e-3:
+        return None
+    values = _product(m, series, (depth,)).read([time])[depth][series.times.index(time)]
+    cells = m.domain.cells
+    in_cells = np.full(len(cells), np.nan)
+    in_cells[cells.from_mask(m.domain.is_scored)] = values
+    return cells.to_image(in_cells)
+
+
+def _product_references(m: CampaignData) -> dict[str, str]:
+    """References that are layers of the assimilated product, by layer; empty if it is not in files."""
+    if m.config.observations.catalogue_entry is None:
+        return {}
+    names = {r.layer: r.reference for r in m.records if r.reference.endswith(NOT_ASSIMILATED)}
+    return names | {m.layer: ASSIMILATED_REFERENCE}
+
+
+def _product(m: CampaignData, series: CampaignSeries, depths_m: tuple[DepthRange, ...]) -> ProductImages:
+    """The assimilated product at the recorded times."""
+    entry = m.config.observations.catalogue_entry
+    assert entry is not None, "it has references"
+    setup = EvaluationSetup(
+        m.config.verification, Catalogue(m.config.catalogue, m.config.data_root), m.config.seed, m.domain, ()
+    )
+    return ProductImages(series, setup, ReferenceConfig(entry=entry, depths_m=depths_m, tolerance_minutes=0.0))
 
 
 def _of_depth(

@@ -128,6 +128,9 @@ def _why_no_score(m: CampaignData) -> str:
     others = [name for name in m.domain.depth_names if name != m.layer]
     if m.is_twin and others and ASSIMILATED_REFERENCE in m.references:
         return f" (only {m.layer} is observed; {sentences.enumerated(others)} can be scored only against the truth)"
+    unscored = [name for name in others if not any(r.layer == name for r in m.records)]
+    if not m.is_twin and unscored:
+        return f" ({m.product} was read without {sentences.enumerated(unscored)})"
     return ""
 
 

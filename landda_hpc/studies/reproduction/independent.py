@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from landda_hpc.campaign.depths import profile_cells
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, daily_rain, recorded_rain
 from landda_hpc.evaluation.drawing import Figure
@@ -22,12 +25,15 @@ from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.storage.series_files import list_series, series_folder
-from landda_hpc.studies.reproduction.between_analyses import scores_below_increments, scores_between
+from landda_hpc.studies.reproduction.between_analyses import product_image, scores_below_increments, scores_between
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.grid_scores import ALL_CELLS
+from landda_hpc.verification.statistics.groups import GroupMean
+from landda_hpc.verification.statistics.sample_size import effective_size_warnings
 from landda_hpc.verification.tables.benchmarks import Benchmark
+from landda_hpc.verification.tables.grid_table import words
 from landda_hpc.verification.tables.score_records import ScoreRecord
 
 Bars = Sequence[tuple[datetime, float]]
@@ -75,7 +81,8 @@ class Independent:
         """Verification with all data of the configuration; None without data or series."""
         if self.series is None or not is_asked(self.config.verification):
             return None
-        verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder)
+        judged = self._m.compared.assimilation
+        verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder, judged=judged)
         found: Verification | None = self._gaps.attempt("verification", verify, None)
         self._gaps.extend(() if found is None else found.gaps)
         return found
@@ -101,6 +108,14 @@ class Independent:
             return self._m.records
         between = partial(scores_between, self._m, self.series)
         return [*self._m.records, *self._gaps.attempt("scores between analyses", between, list[ScoreRecord]())]
+
+    def product_image(self, layer: str, time: datetime) -> FloatArray | None:
+        """Return the image of a layer of the assimilated product, (n_lat, n_lon), m3 m-3; None if there is none."""
+        if self.series is None or self._m.is_twin:
+            return None
+        read = partial(product_image, self._m, self.series, layer, time)
+        found: FloatArray | None = self._gaps.attempt(f"{self._m.product} {layer}", read, None)
+        return found
 
     def write_scores_below(self, page: Page) -> None:
         """Add the scores of the layers below the increments to a page, if the series have them."""
@@ -132,8 +147,8 @@ class Independent:
         found = self.verification
         return [] if found is None else [one for one in found.figures if one.kind == kind and chosen(one)]
 
-    def why_no_stations(self) -> str:
-        """Return the reason why the page has no figure of stations."""
+    def why_no_stations(self, about: str = "scores at stations") -> str:
+        """Return the reason why the page has no figure of stations; ``about`` is part of the names of its gaps."""
         if self.series is None:
             return self.why_not
         if not self.config.verification.stations and self.config.verification.twin_stations is None:
@@ -141,7 +156,7 @@ class Independent:
                 "the configuration names no stations (`catalogue`, `verification.stations`; "
                 "`experiments/bai2026_real.yaml` has them)"
             )
-        return self._reasons("station")
+        return self._reasons(about)
 
     def why_no_reference(self, name: str) -> str:
         """Return the reason why the page has no figure of a gridded reference; empty if it is not configured."""
@@ -150,12 +165,12 @@ class Independent:
         return self.why_not or self._reasons(name)
 
     def _reasons(self, about: str) -> str:
-        """Reference to the list of missing parts of the verification, if it is relevant."""
+        """Reasons of the missing parts of the verification that are relevant."""
         found = self.verification
         gaps = self._gaps.list() if found is None else found.gaps
-        if any(about in gap.what or gap.what == "verification" for gap in gaps):
-            return "the verification could not draw it; see the end of the page for the reason"
-        return "the verification drew no such figure"
+        whole = ("verification", "stations")  # of all parts, of one entry of the catalogue
+        whys = dict.fromkeys(gap.why for gap in gaps if about in gap.what or gap.what.startswith(whole))
+        return "; ".join(why.rstrip(". ") for why in whys) or "the verification drew no such figure"
 
 
 def write_independent_table(page: Page, found: Independent, m: CampaignData) -> bool:
@@ -163,7 +178,7 @@ def write_independent_table(page: Page, found: Independent, m: CampaignData) -> 
     if found.verification is None:
         return False
     texts: list[Sequence[str]] = []
-    has_any = False
+    means: list[GroupMean] = []
     pairs: dict[tuple[str, str], list[Benchmark]] = {}
     for one in m.benchmarks:
         if one.kind != "images":
@@ -172,35 +187,30 @@ def write_independent_table(page: Page, found: Independent, m: CampaignData) -> 
     for (place, what), pair in pairs.items():
         control, assimilation = sorted(pair, key=lambda one: one.assimilates)
         ours = [_measured(found.verification, control, run) for run in (m.compared.control, m.compared.assimilation)]
-        has_any |= any(not math.isnan(value[0]) for value in ours)
-        numbers = [_words(*value[:3]) for value in ours]
-        places = f"{ours[0][3]}" if ours[0][3] else "-"
-        texts.append([place, what, control.text, assimilation.text, *numbers, places])
+        means += ours
+        places = f"{ours[0].n_places or '-'}"
+        texts.append([place, what, control.text, assimilation.text, *(words(mean) for mean in ours), places])
+    has_any = any(not math.isnan(mean.value) for mean in means)
     if has_any:
         headings = ("where", "what", "published: control", "assimilation", "here: control", "assimilation", "places")
-        page.text("\n".join(table_lines(headings, texts, n_texts=2)))
+        page.text("\n".join(table_lines(headings, texts, n_texts=2)), *effective_size_warnings(means))
     return has_any
 
 
-def _measured(found: Verification, wanted: Benchmark, run: str) -> tuple[float, float, float, int]:
-    """Return value, interval and number of places, or of a reference's times; NaN without such a score."""
-    nothing = (math.nan, math.nan, math.nan, 0)
+def _measured(found: Verification, wanted: Benchmark, run: str) -> GroupMean:
+    """Return a mean over places, or over a reference's times; NaN without such a score."""
     if wanted.kind == "stations of a day":
         day = next((one for one in found.station_days if one.region.name == wanted.region), None)
         if day is None or run not in day.scores:
-            return nothing
-        return day.scores[run].scc, math.nan, math.nan, day.scores[run].n_cells
+            return _NOTHING
+        return replace(_NOTHING, value=day.scores[run].scc, n_places=day.scores[run].n_cells)
     rows = found.station_rows if wanted.kind == "stations" else found.reference_rows.get(wanted.reference, ())
     for row in rows:
         if (row.window, row.run, row.metric, row.layer) != (wanted.window, run, wanted.metric, wanted.layer):
             continue
         if row.kind in ("region", "pattern") and row.group == (wanted.region or ALL_CELLS):
-            return row.score.value, row.score.low, row.score.high, row.score.n_places
-    return nothing
+            return row.score
+    return _NOTHING
 
 
-def _words(value: float, low: float, high: float) -> str:
-    if math.isnan(value):
-        return "-"
-    interval = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
-    return f"{value:.3f}{interval}"
+_NOTHING: Final = GroupMean(math.nan, math.nan, math.nan, math.nan, math.nan, 0)

@@ -98,7 +98,7 @@ class Page(MarkdownPage):
         self.missing.append(number)
         self.gaps.add(f"{number} ({what})", why, is_fault=is_fault)
         reason = why[:1].upper() + why[1:]
-        self.lines += [f"**{number}** ({what}): not here. {reason}{'' if reason.endswith('.') else '.'}", ""]
+        self.lines += [f"**{number}** ({what}): not here. {reason}{'' if reason.endswith(('.', '?')) else '.'}", ""]
 
     def write(self) -> WrittenPage:
         """Write the page.

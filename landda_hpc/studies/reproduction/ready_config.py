@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,9 @@ _CALENDARS: Final[dict[PaperName, _Calendar]] = {
     "bai2026": _Calendar(datetime(2022, 6, 2), datetime(2022, 8, 1), datetime(2022, 8, 31), 30),
     "shen2024": _Calendar(datetime(2016, 5, 1), datetime(2016, 9, 1), datetime(2016, 10, 1), 60),
 }
+_DISCARD_DAYS: Final = 15
+"""Days that Shen et al. leave out of the scores."""
+
 _TITLES: Final[dict[PaperName, str]] = {
     "bai2026": "Bai et al. (2026): GLDAS-2.1 is assimilated with EnKF-like updates of the image",
     "shen2024": "Shen et al. (2024): ERA5-Land soil moisture of 0-7 cm is assimilated by 3D-Var",
@@ -59,13 +62,17 @@ class ReadyConfig:
     ----------
     text : YAML with comments.
     found, missing : one sentence for each product.
-    notes : files that cannot be used as they are.
+    notes : files that cannot be used as they are, and the complete period if it is shorter than the paper's.
+    complete_until : end of the period from the paper's start in which no data are missing.
+    spinup_days : days before the start whose weather is complete, if they are fewer than the paper's; otherwise None.
     """
 
     text: str = ""
     found: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    complete_until: datetime = datetime.max
+    spinup_days: int | None = None
 
 
 def ready_config(paper: PaperName, root: Path, data: DataFolder, case: Mapping[str, Any] | None = None) -> ReadyConfig:
@@ -114,10 +121,30 @@ def ready_config(paper: PaperName, root: Path, data: DataFolder, case: Mapping[s
     }
     sections |= _runs_and_output(paper, is_embedded=case is None)
     sections["verification"] = verification
-    ready.notes = data.remarks
+    ready.notes = [*data.remarks, *_shorter_period(paper, calendar, ready)]
     parse_config(sections)
     ready.text = _commented(paper, root, sections, ready)
     return ready
+
+
+def _shorter_period(paper: PaperName, calendar: _Calendar, ready: ReadyConfig) -> list[str]:
+    """How to run the part of the paper's period that is complete; empty if that is all of it, or no analysis."""
+    until = min(ready.complete_until, calendar.end)
+    if (until == calendar.end and ready.spinup_days is None) or until < calendar.start + timedelta(hours=6):
+        return []
+    last = min(until, calendar.assimilation_end)
+    changes = [f"time.assimilation_end={last:%Y-%m-%dT%H:%M}", f"time.end={until:%Y-%m-%dT%H:%M}"]
+    if paper == "shen2024" and last - calendar.start <= timedelta(days=_DISCARD_DAYS):
+        changes.append("verification.discard_days=0")
+    if ready.spinup_days is not None:
+        changes.append(f"model.spinup_days={ready.spinup_days}")
+    options = " ".join(f"--set {change}" for change in changes)
+    return [
+        (
+            f"by the names of the files the data are complete until {until:%Y-%m-%d %H} UTC. To run this part only, "
+            f"give 'landda check' and 'landda study reproduce {paper} --config' the options {options}"
+        )
+    ]
 
 
 def _embedded_model(paper: PaperName, spinup_days: int) -> dict[str, Any]:
@@ -163,6 +190,7 @@ def _assimilated(product: str, data: DataFolder, calendar: _Calendar, ready: Rea
     n, number = _n_analyses(best, calendar), _number(calendar)
     ready.found.append(f"assimilated product: {best.path}, {best.n_files} files, for {n} of {number} analyses")
     if n < number:
+        ready.complete_until = min(ready.complete_until, _first_gap(best, calendar))
         ready.missing.append(f"{number - n} of {number} analysis times: {_SOURCES[product]}")
     return {"product": product, "path": best.path}
 
@@ -172,9 +200,20 @@ def _number(calendar: _Calendar) -> int:
 
 
 def _n_analyses(one: FoundFiles, calendar: _Calendar) -> int:
-    times = (calendar.start + timedelta(hours=6 * n) for n in range(1, _number(calendar) + 1))
+    return sum(has for _, has in _analyses(one, calendar))
+
+
+def _first_gap(one: FoundFiles, calendar: _Calendar) -> datetime:
+    """Return the end of the last cycle before the first analysis without a file."""
+    return next(time for time, has in _analyses(one, calendar) if not has) - timedelta(hours=6)
+
+
+def _analyses(one: FoundFiles, calendar: _Calendar) -> Iterator[tuple[datetime, bool]]:
+    """Times of the analyses, and whether there is a file of each."""
     begins = {period.begin for period in one.periods}
-    return sum(time in begins or one.has(time) for time in times)
+    for n in range(1, _number(calendar) + 1):
+        time = calendar.start + timedelta(hours=6 * n)
+        yield time, time in begins or one.has(time)
 
 
 def _forcing(data: DataFolder, calendar: _Calendar, ready: ReadyConfig) -> dict[str, Any] | None:
@@ -186,6 +225,10 @@ def _forcing(data: DataFolder, calendar: _Calendar, ready: ReadyConfig) -> dict[
         days = one.missing_days(start, calendar.end)
         ready.found.append(f"weather: {section['dataset']}, {one.path}, {one.n_files} files")
         if days:
+            before = [day for day in days if day < calendar.start]
+            if before:
+                ready.spinup_days = max(0, (calendar.start - before[-1]).days - 1)
+            ready.complete_until = min([ready.complete_until, *(day for day in days if day >= calendar.start)])
             ready.missing.append(
                 f"weather of {len(days)} days between {days[0]:%Y-%m-%d} and {days[-1]:%Y-%m-%d}: {_SOURCES['forcing']}"
             )
@@ -235,7 +278,7 @@ def _verification(
         ready.missing.append(f"rain of the figures: {_SOURCES['rain']}; {period}")
     if paper == "shen2024":
         _reference(data, catalogue, wanted, ready, period)
-        return wanted | {"depths_m": [[0.0, 0.07], [0.07, 0.28]], "discard_days": 15}
+        return wanted | {"depths_m": [[0.0, 0.07], [0.07, 0.28]], "discard_days": _DISCARD_DAYS}
     boxes = {"China": [[15, 55, 70, 140]], "United States": [[25, 50, -125, -65]]}
     wanted["regions"] = [{"name": name, "boxes": given} for name, given in boxes.items()]
     stations = []

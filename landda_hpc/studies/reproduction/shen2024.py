@@ -66,7 +66,7 @@ def write_page(m: CampaignData, output: Path, china: Mapping[str, Path]) -> Writ
     page.attempt("threshold study", ("Fig. 3", "Fig. 4", "Fig. 5"), partial(write_thresholds, page, m))
     page.attempt("observation errors inside China", ("Fig. 6", "Fig. 7"), partial(write_china, page, china))
     page.attempt("the cost function over its iterations", ("Fig. 8",), partial(write_minimisation, page, m))
-    page.attempt("maps of analyses", ("Fig. 9", "Fig. 10", "Fig. 11"), partial(write_maps, page, m))
+    page.attempt("maps of analyses", ("Fig. 9", "Fig. 10", "Fig. 11"), partial(write_maps, page, m, independent))
     paper = (
         "Differences, assimilation minus control, at two places on the plateau and two on the plain ([S24] Fig. 12: "
     )

@@ -20,6 +20,7 @@ from landda_hpc.verification.figures.minimisation import (
     read_minimisations,
 )
 from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_place, read_profiles
+from landda_hpc.verification.tables.score_table import described
 
 _PUBLISHED = KnownMinimisation("[S24]", ((0, 1121.0), (2, 863.1)), 22)
 """The cost function on 16 May 2016, 00 UTC, and the iterations to a gradient below 1e-9."""
@@ -67,7 +68,7 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
     )
 
 
-def write_maps(page: Page, m: CampaignData) -> None:
+def write_maps(page: Page, m: CampaignData, independent: Independent) -> None:
     """Figs 9, 10 and 11: maps of reference, analysis and control."""
     run = m.compared.assimilation
     lower = next((name for name in m.domain.depth_names if name != m.layer), None)
@@ -82,7 +83,8 @@ def write_maps(page: Page, m: CampaignData) -> None:
         third = "control"
         if layer != m.layer and time is not None and layer is not None:
             mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.compared.control, time)
-            images = {"truth": mine["truth"]} if "truth" in mine else {}
+            reference = mine["truth"] if "truth" in mine else independent.product_image(layer, time)
+            images = {} if reference is None else {m.reference_image: reference}
             images |= {"analysis": mine["forecast"]} if mine else {}
             images |= {"control": control["forecast"]} if control else {}
         if time is None or not {m.reference_image, "analysis", third} <= set(images):
@@ -149,7 +151,7 @@ def write_series(
                 printed = m.published_means(layer, (kind,), assimilates=assimilates)
                 lines.append(Line(run, layer, f"{run}, {layer}", colour, "-", printed))
         file = f"{name}_{i + 1}"
-        title = f"{kind.upper()} against the {reference}"
+        title = f"{kind.upper()} against {described(reference)}"
         draw_lines(
             independent.scores,
             page.figure_file(file),
@@ -160,9 +162,8 @@ def write_series(
             since=m.since,
             rain=(label, bars),
         )
-        words = (
-            f"{kind.upper()} against the {reference}, {interval_words(independent.scores, reference)} (the paper: 1 h)."
-        )
+        interval = interval_words(independent.scores, reference)
+        words = f"{kind.upper()} against {described(reference)}, {interval} (the paper: 1 h)."
         names = ("red and blue", "black and grey")
         drawn = [layer for layer in m.domain.depth_names if any(line.layer == layer for line in lines)]
         looks = [f"{names[m.domain.depth_names.index(layer)]} for {layer}" for layer in drawn]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -14,24 +13,16 @@ from landda_hpc.commands.application import app
 from landda_hpc.config import load_config
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.studies.reproduction.data_folder import look_through, pattern_of
-from tests.campaign.test_real_inputs import STEM, write_gldas, write_stations
+from tests.campaign.test_real_inputs import STEM
+from tests.provider_files import ACCUM, INSTANT, hours, write_era5, write_gldas, write_stations
 
 START = datetime(2022, 6, 2)
 
 
-def write_era5(path: Path, names: tuple[str, ...], first: datetime, spacing: float = 0.25) -> None:
-    """A file as the Climate Data Store delivers it, two hours of a box of 5 x 5."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with netCDF4.Dataset(path, "w") as data:
-        data.createDimension("valid_time", 2)
-        clock = data.createVariable("valid_time", "i8", ("valid_time",))
-        clock.units, clock.calendar = "seconds since 1970-01-01", "proleptic_gregorian"
-        clock[:] = [(first - datetime(1970, 1, 1)).total_seconds() + 3600 * n for n in range(2)]
-        for axis, values in (("latitude", 40.0 - spacing * np.arange(5)), ("longitude", 80.0 + spacing * np.arange(5))):
-            data.createDimension(axis, 5)
-            data.createVariable(axis, "f8", (axis,))[:] = values
-        for name in names:
-            data.createVariable(name, "f4", ("valid_time", "latitude", "longitude"))[:] = 1.0
+def write(path: Path, names: tuple[str, ...], first: datetime, spacing: float = 0.25) -> None:
+    """Two hours of ERA5 in a box of 5 x 5."""
+    box = 40.0 - spacing * np.arange(5), 80.0 + spacing * np.arange(5)
+    write_era5(path, names, hours(first, first + timedelta(hours=1)), box)
 
 
 def init(*arguments: str) -> str:
@@ -46,13 +37,13 @@ def test_everything_in_the_layouts_of_the_providers(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for n in range(1, 9):
         write_gldas(data, START + timedelta(hours=3 * n))
-    write_stations(data, START)
+    write_stations(data, hours(START, START + timedelta(hours=23)))
     for month in (5, 6, 7, 8):
         first = datetime(2022, month, 1)
         folder = data / f"forcing/2022/{month:02d}"
-        write_era5(folder / "data_stream-oper_stepType-instant.nc", ("t2m", "d2m", "sp", "u10", "v10"), first)
-        write_era5(folder / "data_stream-oper_stepType-accum.nc", ("tp", "ssrd", "strd"), first)
-    write_era5(data / "land/tp_2022-06.nc", ("tp",), datetime(2022, 6, 1), 0.1)
+        write(folder / "data_stream-oper_stepType-instant.nc", tuple(INSTANT), first)
+        write(folder / "data_stream-oper_stepType-accum.nc", tuple(ACCUM), first)
+    write(data / "land/tp_2022-06.nc", ("tp",), datetime(2022, 6, 1), 0.1)
     file = tmp_path / "own.yaml"
     printed = init("--paper", "bai2026", "--data", str(data), "-o", str(file))
     config = load_config(file)
@@ -78,7 +69,7 @@ def test_an_empty_folder_names_every_product(tmp_path: Path) -> None:
 
 def test_the_regional_experiment(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_era5(data / "era5_land_2016_05.nc", ("swvl1", "swvl2", "tp"), datetime(2016, 5, 1), 0.1)
+    write(data / "era5_land_2016_05.nc", ("swvl1", "swvl2", "tp"), datetime(2016, 5, 1), 0.1)
     layer = data / f"cldas/20160501/{STEM}-SM000005-2016050106.nc"
     layer.parent.mkdir(parents=True)
     layer.touch()
@@ -92,7 +83,7 @@ def test_the_regional_experiment(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_as_it_is(tmp_path: Path) -> None:
-    write_era5(tmp_path / "d41d8cd98f00b204.nc", ("t2m", "tp"), START)
+    write(tmp_path / "d41d8cd98f00b204.nc", ("t2m", "tp"), START)
     (tmp_path / "broken.nc").write_bytes(b"\x89HDF\r\n\x1a\nnothing")
     (tmp_path / "half.zip").write_bytes(b"PK\x03\x04nothing")
     for place in ("SCAN/a.stm", "net/b/c.stm", "net/b/d/e.stm", "f.stm"):
