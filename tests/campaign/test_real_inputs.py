@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from landda_hpc.commands.application import app
 from landda_hpc.config import CatalogueObservations, load_config
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.products.cldas import VARIABLES
+from tests.campaign.conftest import Landda
 from tests.provider_files import hours, write_gldas, write_stations
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -101,7 +105,7 @@ def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     (tmp_path / "era5_land/tp_202206.nc").write_bytes(b"CDF\x01nothing")
     table = tmp_path / "stations/cma/june.csv"
     as_it_was = table.read_text()
-    table.write_text(as_it_was.replace(",23.5,", ",0.85,"))
+    table.write_text(re.sub(r",\d\d\.\d,0\n", ",0.85,0\n", as_it_was))
     assert "cma' do not show whether soil moisture is in percent or m3 m-3" in check(tmp_path, config)[0]
     config["catalogue"]["cma"]["table_units"] = "percent"
     assert len(check(tmp_path, config)) == 2
@@ -152,11 +156,80 @@ def test_shen2024_takes_era5_land_and_cldas(tmp_path: Path) -> None:
     assert "no file from 2016-05-01 06:00:00 to 2016-05-02 00:00:00" in problem and "HOR-{layer}-2016050106" in problem
 
 
-def test_shen2024_takes_the_real_era5_over_china(shared: Path, tmp_path: Path) -> None:
-    config = with_real_data("shen2024", shared / "data", datetime(2024, 7, 1), 2.0)
+def run_real(landda: Landda, experiment: str, changes: dict[str, str]) -> dict[tuple[str, str, str], list[float]]:
+    """Run an experiment with real data; ubRMSE at each time by layer, run and stage, m3 m-3."""
+    options = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    done = landda(1, "run", EXPERIMENTS / f"{experiment}.yaml", "-o", "out", *options, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for line in map(json.loads, (landda.folder / "out" / "scores.jsonl").read_text().splitlines()):
+        found.setdefault((line["layer"], line["run"], line["stage"]), []).append(line["ubrmse"])
+    return found
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(900)
+def test_shen2024_assimilates_the_real_era5_over_china(shared: Path, landda: Landda) -> None:
+    """docs/reproduction.md has the command and its scores. The weather of the model is generated."""
+    config = with_real_data("shen2024", shared / "data", datetime(2024, 7, 1), 2.75)
     config["catalogue"]["era5_land"] = {"product": "era5", "path": "era5/ERA5_China_%Y_%m_01_03.nc"}
     config["verification"] = {
         "depths_m": config["verification"]["depths_m"],
         "references": [{"entry": "era5_land", "name": "ERA5, assimilated"}],
     }
-    assert "ERA5: 8 of 8 analysis times have observations" in check(tmp_path, config)
+    assert "ERA5: 11 of 11 analysis times have observations" in check(landda.folder, config)
+    changes = {
+        "data_root": str(shared / "data"),
+        "catalogue.era5_land.product": "era5",
+        "catalogue.era5_land.path": "era5/ERA5_China_%Y_%m_01_03.nc",
+        "time.start": "2024-07-01T00:00",
+        "time.assimilation_end": "2024-07-03T18:00",
+        "time.end": "2024-07-03T18:00",
+        "verification.references": "[]",
+        "verification.precipitation": "null",
+        "verification.discard_days": "0",
+        "output.figures": "false",
+    }
+    scores = run_real(landda, "shen2024_real", changes)
+    control = scores["0-7 cm", "control", "forecast"]
+    assert len(control) == 11 and 0.05 < np.mean(control) < 0.07
+    for run in ("var3d_point", "var3d_image", "var3d_both"):
+        before = scores["0-7 cm", run, "background"]  # before the image of the time was assimilated
+        assert before[0] == control[0]
+        assert all(mine < free for mine, free in zip(before[1:], control[1:], strict=True)), run
+        assert np.mean(before[1:]) < 0.4 * np.mean(control[1:]), run
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(900)
+def test_a_day_of_real_gldas(shared: Path, landda: Landda) -> None:
+    """Seven times of 1 January 2016 below ../shared/data/gldas, or below gldas/ in the folder LANDDA_GLDAS_DAY.
+
+    docs/reproduction.md has the command and its scores. The weather of the model is generated.
+    """
+    root = Path(os.environ.get("LANDDA_GLDAS_DAY", shared / "data"))
+    files = sorted((root / "gldas").glob("GLDAS_NOAH025_3H.A20160101.*.021.nc4"))
+    if len(files) < 7:
+        pytest.skip(f"needs GLDAS_NOAH025_3H of 1 January 2016, 03 to 21 UTC; {root}/gldas has {len(files)} of 7 files")
+    changes = {
+        "data_root": str(root),
+        "time.start": "2016-01-01T00:00",
+        "time.assimilation_end": "2016-01-01T21:00",
+        "time.end": "2016-01-01T21:00",
+        "time.cycle_hours": "3",
+        "grid.n_lat": "64",
+        "grid.n_lon": "128",
+        "model.physics": "land_surface",
+        "model.initial": "spun_up",
+        "model.initial_file": "null",
+        "output.figures": "false",
+        "output.every_hours": "720",
+    }
+    scores = run_real(landda, "gldas_real", changes)
+    for run, share in (("pointwise", 0.25), ("enkf_like", 0.25), ("learned", 0.5)):
+        for layer, stage in (("0-10 cm", "background"), ("10-40 cm", "analysis")):
+            free, mine = scores[layer, "control", "forecast"], scores[layer, run, stage]
+            assert len(mine) == 7
+            assert all(a < b for a, b in zip(mine[1:], free[1:], strict=True)), (run, layer)
+        background = scores["0-10 cm", run, "background"]  # before the image of the time was assimilated
+        assert background[-1] < share * background[0], run
