@@ -248,7 +248,7 @@ class ImageRecorder:
         return Provenance(
             title=f"Soil moisture images of run {run}, campaign {self._settings.campaign}",
             history=history(),
-            source=f"{software()}, embedded column model; configuration next to this folder (config.yaml)",
+            source=f"{software()}; configuration next to this folder (config.yaml)",
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
             "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
         )

@@ -89,7 +89,7 @@ def find_problems(
             pass  # said above
         except LandDAError as error:
             problems.append(str(error))
-    problems += ModelSection.of(config.model).start_problems(config.time, config.data_root, case, begins=begins)
+    problems += ModelSection.of(config.model).start_problems(config.windows, config.data_root, case, begins=begins)
     for run in config.runs:
         are_missing = any(f"'{run.name}'" in where for where in missing)
         depth_m = config.observations.depth_m

@@ -69,7 +69,7 @@ def command(
     if problems:
         raise ConfigError(problems)
     measured, why_not = _try(config) if trial else (None, "--no-trial")
-    n_kept = kept_checkpoints(time, config.checkpoint)
+    model, n_kept = ModelSection.of(config.model), kept_checkpoints(time, config.checkpoint)
     console = Console()
     console.print(f"{file}: campaign {config.name} can run", soft_wrap=True)
     table = Table(show_header=False)
@@ -85,7 +85,7 @@ def command(
         *((section, found.describe()) for section, found in surveys.items()),
         *((("stations", stations.survey(time.analyses).describe()),) if stations is not None else ()),
         *estimate(needs(config, sizes, measured), sizes, why_not).items(),
-        *ModelSection.of(config.model).estimate(time, domain.case, len(config.instance_names), n_kept).items(),
+        *model.estimate(config.windows, domain.case, len(config.instance_names), n_kept).items(),
     ):
         table.add_row(key, value)
     console.print(table)

@@ -324,13 +324,11 @@ class CampaignConfig(Section):
             problems.append(f"output.series.every_hours = {hours} does not divide the {cycle}-hour cycle")
         elif hours is not None and self.model.runs_here and 3600 * hours % getattr(self.model, "timestep_s", 1):
             problems.append(f"output.series.every_hours = {hours} is not a multiple of model.timestep_s")
-        if not self.model.runs_here:
-            asked = ["fluxes"] * series.fluxes + ["every_hours"] * (hours is not None and hours < cycle)
-            problems += [
-                f"output.series.{key}: model.kind = {self.model.kind} returns its state at the end of a cycle only. "
-                "Remove the key; CoLM's own history has states and fluxes within a cycle (DEF_HIST_FREQ, keep_history)"
-                for key in asked
-            ]
+        if series.fluxes and not self.model.runs_here:
+            problems.append(
+                f"output.series.fluxes: model.kind = {self.model.kind} returns states only. Remove the key; CoLM's own "
+                "history has fluxes (DEF_HIST_FREQ, keep_history)"
+            )
         return problems
 
     def _verification_problems(self) -> list[str]:
@@ -383,6 +381,12 @@ class CampaignConfig(Section):
         found: dict[str, Observations | Referee | Stations] = {**self.compared_products}
         found |= {} if self.referee is None else {"referee": self.referee}
         return found if self.stations is None else found | {"stations": self.stations}
+
+    @property
+    def windows(self) -> TimeConfig:
+        """The clock with the model's forecasts as cycles: records within a cycle (output.series) divide it."""
+        hours = None if self.output.series is None else self.output.series.every_hours
+        return self.time if hours is None else self.time.model_copy(update={"cycle_hours": hours})
 
     @property
     def scored_since(self) -> datetime:

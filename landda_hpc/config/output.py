@@ -93,7 +93,7 @@ class SeriesConfig(Section):
     every_hours: Count | None = Field(
         None,
         description="simulated hours between records, a divisor of the cycle; default every cycle. Records within a "
-        "cycle are of the forecast, those at its end are after the analysis",
+        "cycle are of the forecast, those at its end are after the analysis. CoLM then runs in windows of this length",
     )
     fluxes: bool = Field(
         False,

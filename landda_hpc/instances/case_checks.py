@@ -147,13 +147,13 @@ def _problems_of_namelist(clock: TimeConfig, namelist: Namelist) -> list[str]:
             "(DEF_simulation_time%timestep)."
         )
     elif (clock.cycle_hours * 3600) % step:
-        problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {clock.cycle_hours} h.")
+        problems.append(f"{where}: time step of {step:g} s does not divide the window of {clock.cycle_hours} h.")
     routing = namelist.number("DEF_GRIDBASED_ROUTING_MAX_DT")
     rivers = namelist.text_value("DEF_UnitCatchment_file") or "null"
     if routing and rivers.lower() != "null" and (clock.cycle_hours * 3600) % routing:
         problems.append(
             f"{where}: rivers take up runoff every {routing:g} s (DEF_GRIDBASED_ROUTING_MAX_DT), which does not divide "
-            f"the cycle of {clock.cycle_hours} h: runoff that waits at the end of a window is in no restart and "
+            f"the window of {clock.cycle_hours} h: runoff that waits at the end of a window is in no restart and "
             "would be lost. Choose a divisor, e.g. 3600."
         )
     try:

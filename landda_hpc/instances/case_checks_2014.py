@@ -85,7 +85,7 @@ def _problems_of_step(clock: TimeConfig, namelist: Namelist) -> list[str]:
     where, step = f"namelist '{namelist.source}'", time_step_2014(namelist)
     if step <= 0.0 or step != int(step):
         return [f"{where}: deltim = {step:g} s; expected whole seconds."]
-    for what, seconds in ((f"cycle of {clock.cycle_hours} h", clock.cycle_hours * 3600), ("day", SECONDS_PER_DAY)):
+    for what, seconds in ((f"window of {clock.cycle_hours} h", clock.cycle_hours * 3600), ("day", SECONDS_PER_DAY)):
         if seconds % step:
             return [f"{where}: deltim = {step:g} s does not divide the {what}."]
     return []

@@ -43,6 +43,7 @@ from landda_hpc.storage.checkpoint import digest, read_header, read_instance
 from landda_hpc.storage.colm_restart_set import read_colm_set
 from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import latest_valid
+from landda_hpc.storage.series_files import list_series, read_day, series_folder
 from tests.campaign.conftest import Landda, wait_for_cycle
 from tests.unit.model.colm_cases import STAND_IN, make_synthetic
 
@@ -118,6 +119,24 @@ def test_zero_increments_leave_every_bit_to_the_model(tmp_path: Path, synthetic:
     raw = raw_config(synthetic, model=still(), runs=runs)
     assert run_campaign(parse_config(raw), tmp_path / "out").finished
     assert chain(tmp_path / "out", "control") == chain(tmp_path / "out", "nothing")
+
+
+@pytest.mark.verify
+def test_records_within_a_cycle_change_no_bit(tmp_path: Path, synthetic: Path) -> None:
+    """The model runs in windows of three hours then; the stand-in computes."""
+    found = {}
+    for name, series in (("none", None), ("within", {"every_hours": 3})):
+        out = tmp_path / name
+        raw = raw_config(synthetic, output={"series": series}, checkpoint={"keep_last": 9})
+        assert run_campaign(parse_config(raw), out).finished
+        newest = latest_valid(out / "checkpoints")
+        assert newest is not None
+        found[name] = digest(newest), *((out / f"{kind}.jsonl").read_bytes() for kind in ("scores", "cycles"))
+    assert found["none"] == found["within"]
+    kept = chain(tmp_path / "within", "control")
+    assert all(hashes == kept[label] for label, hashes in chain(tmp_path / "none", "control").items())
+    (day,) = list_series(series_folder(tmp_path / "within"))["control"].values()
+    assert [time.hour for time in read_day(day).slices] == [3, 6, 9, 12]
 
 
 def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
@@ -579,7 +598,7 @@ PERIOD = {"start": "2010-06-01T00:00", "assimilation_end": "2010-07-02T00:00", "
         ([("= 1800.", "= 7200.")], [], {}, "time step of 7200 s; CoLM takes whole seconds up to 3600 s"),
         ([("= 1800.", "= -1800.")], [], {}, "time step of -1800 s"),
         ([("= 1800.", "= 0.")], [], {}, "time step of 0 s"),
-        ([("= 1800.", "= 1700.")], [], {}, "time step of 1700 s does not divide the cycle of 6 h"),
+        ([("= 1800.", "= 1700.")], [], {}, "time step of 1700 s does not divide the window of 6 h"),
         ([(END, "DEF_simulation_time = T, 2010\n DEF_LC_YEAR")], [], {}, "as a whole"),
         ([(END, "DEF_GRIDBASED_ROUTING_MAX_DT = 14400. DEF_UnitCatchment_file = '/x.nc'\n DEF_LC_YEAR")], [], {},
          "runoff every 14400 s"),

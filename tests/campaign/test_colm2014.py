@@ -255,7 +255,7 @@ def test_what_cannot_run_is_reported_before(tmp_path: Path, made: Path, changes:
     [
         (".true.\n s_year", ".false.\n s_year", "greenwich is not .true.: campaigns run on UTC"),
         ("= 1800.", "= 1800.5", "deltim = 1800.5 s; expected whole seconds"),
-        ("= 1800.", "= 7000.", "does not divide the cycle of 6 h"),
+        ("= 1800.", "= 7000.", "does not divide the window of 6 h"),
         ("/land/'", "/land'", "needs / at its end"),
         ("dir_forcing        = '", "dir_forcing        = 'x", "dir_forcing = 'x"),
         ("dir_forcing        = '", "dir_forcing        = '" + 260 * "/", "has more than 256 characters"),

@@ -200,10 +200,9 @@ def test_intervals_that_cannot_be_recorded(series: dict[str, Any], sections: dic
         parse_config(configuration(series, **sections))
 
 
-@pytest.mark.parametrize("key", ["every_hours", "fluxes"])
-def test_colm_keeps_what_happens_within_a_cycle(key: str) -> None:
-    message = f"output.series.{key}: model.kind = colm returns its state at the end of a cycle only"
+def test_colm_has_no_fluxes() -> None:
     case = {"grid": {"kind": "case"}, "case": {"namelist": "case.nml"}, "twin": {"wetness_sigma": 0.1}}
     model = {"kind": "colm", "executable": "colm.x"}
-    with pytest.raises(ConfigError, match=message):
-        parse_config(configuration({key: 1}, model=model, **case))
+    with pytest.raises(ConfigError, match=r"output.series.fluxes: model.kind = colm returns states only"):
+        parse_config(configuration({"every_hours": 1, "fluxes": True}, model=model, **case))
+    assert parse_config(configuration({"every_hours": 1}, model=model, **case)).windows.cycle_hours == 1

@@ -168,7 +168,7 @@ def _runs_and_output(paper: PaperName, *, is_embedded: bool) -> dict[str, Any]:
     else:
         of_paper = [{"method": name, "layers": "upper_three"} for name in ("var3d_point", "var3d_image", "var3d_both")]
         series, hours, output = {"to_depth_m": 0.28}, 1, {"every_hours": 72}
-    if is_embedded:  # CoLM returns its state at the end of a cycle only
+    if is_embedded:  # CoLM would be started for every record
         series["every_hours"] = hours
     return {
         "runs": [{"method": "control"}, *of_paper, {"method": "learned"}],
