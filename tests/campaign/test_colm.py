@@ -429,7 +429,7 @@ def test_a_branch_begins_from_the_restarts_of_its_checkpoint(
     assert not done.changed
     shutil.rmtree(parent)
     assert landda.here("status", "new", "--state").stdout.strip() == "branched"
-    done = landda(ranks, "resume", "new")
+    done = landda(ranks, "resume", "new", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert states(new) == states(reference["path"])
     assert look_through(new).unknown == ()

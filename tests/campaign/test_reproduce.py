@@ -36,7 +36,7 @@ def figures_of(page: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def bai(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     run = Landda(tmp_path_factory.mktemp("bai"))
-    done = run(2, "reproduce", "bai2026", "--config", run.write(**SMALL), "-o", "out")
+    done = run(2, "reproduce", "bai2026", "--config", run.write(**SMALL), "-o", "out", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "reproduction.md" in done.stdout
     assert not run.unknown_files()
