@@ -72,8 +72,12 @@ class WedgeGroups:
 
     def white(self, cells: BoolArray) -> FloatArray:
         """Return the energy of white errors of unit variance on the cells in each group, (n,)."""
+        return self.by_block(self._frame.wedge_variance(cells.astype(np.float64)))
+
+    def by_block(self, values: FloatArray) -> FloatArray:
+        """Return sums over the wedges of each group, (n_blocks,) -> (n,)."""
         out = np.zeros(self.n)
-        np.add.at(out, self.of_block, self._frame.wedge_variance(cells.astype(np.float64)))
+        np.add.at(out, self.of_block, values)
         return out
 
 

@@ -19,26 +19,38 @@ from landda_hpc.constants import BoolArray
 from landda_hpc.errors import DataError, LandDAError
 from landda_hpc.evaluation.innovation_diagnostics import innovation_diagnostics
 from landda_hpc.evaluation.innovations_by_scale import INNOVATION, Frames, implausible_errors
+from landda_hpc.evaluation.skill_maps import JudgedCampaign, skill_maps
 from landda_hpc.evaluation.stored_innovations import StoredInnovations, stored_innovations
 from landda_hpc.formats.own.innovation_file import (
     InnovationDiagnostics,
     read_innovation_diagnostics,
     write_innovation_diagnostics,
 )
+from landda_hpc.formats.own.skill_file import SkillFields, read_skill, write_skill
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.var3d import absolute_tolerance
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.figure_style import FigureKind, in_style_of
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
+from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.pages.report_page import REPORT
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
+from landda_hpc.verification.tables.score_table import described
+from landda_hpc.verification.tables.spectra import (
+    Spectrum,
+    has_spectra,
+    spectra,
+    write_innovation_csv,
+    write_spectra_csv,
+)
 from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, score_tables, write_summary
 
 if TYPE_CHECKING:
@@ -71,11 +83,12 @@ class ChosenFigures:
     folder: Path
 
     def make(self, parts: Sequence[Part]) -> Iterator[Made]:
-        """Make the chosen parts, and the missing files of innovations that they show."""
+        """Make the chosen parts, and the missing files of innovations and skill that they show."""
         wanted = [part for part in parts if part.kind in self.kinds]
-        if "spectra" in self.kinds:
-            files = [part for part in parts if part.path.match("innovations_*.nc") and not part.path.is_file()]
-            wanted = [*files, *wanted]
+        shown = {"spectra": "innovations_*.nc", "skill": "skill.nc"}
+        names = [name for kind, name in shown.items() if kind in self.kinds]
+        files = [part for part in parts if any(map(part.path.match, names)) and not part.path.is_file()]
+        wanted = [*files, *wanted]
         for number, part in enumerate(wanted, start=1):
             yield Made(str(part.path), part.make(), number, len(wanted))
 
@@ -134,21 +147,59 @@ def make_report(
     n_tables = len(parts)
     innovations = _innovation_files(folder.path, config.name, with_innovations, diagnose)
     parts += innovations
+
+    def by_scale() -> tuple[list[InnovationDiagnostics], list[Spectrum]]:
+        of_runs = [read_innovation_diagnostics(part.path) for part in innovations]
+        return of_runs, spectra(cycles, of_runs, since, config.time.assimilation_end)
+
+    parts += _tables_by_scale(folder, by_scale) if innovations or has_spectra(cycles) else []
+    judged = JudgedCampaign(
+        folder=folder.path,
+        images=folder.images,
+        runs=config.runs,
+        time=config.time,
+        scored_since=config.scored_since,
+        depth_m=config.observations.depth_m,
+        fields=config.output.fields,
+        has_nature=config.twin is not None,
+        has_series=config.output.series is not None,
+        products=config.products,
+        referee=config.referee,
+        verification=config.verification,
+        catalogue=Catalogue(config.catalogue, config.data_root),
+        seed=config.seed,
+    )
+    gaps = Gaps()
+    skill_file = folder.path / "skill.nc"
+
+    def skill() -> list[SkillFields]:
+        return read_skill(skill_file) if skill_file.is_file() else []
+
+    def write_errors(path: Path) -> None:
+        found = skill_maps(judged, domain(), gaps)
+        if found:
+            title = f"Errors and skill in every cell, campaign {config.name}"
+            write_skill(path, domain().grid, found, {"title": title, "source": software(), "history": history()})
+
+    parts += [Part(skill_file, partial(write_errors, skill_file))] if judged.is_judged else []
     if config.output.figures:
         # Imported here, because tables do not need the plotting library.
         from landda_hpc.verification.figures.innovation_scales import plan_innovations
         from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
+        from landda_hpc.verification.figures.spectra import plan_spectra
 
         of_cycles = folder.records_file("cycles") if cycles else None
         figures = folder.figures if chosen is None else chosen.folder
         parts += plan_series(records, figures, of_cycles, since, absolute_tolerance(config.runs), benchmarks)
         parts += plan_innovations([part.path for part in innovations], figures)
+        parts += plan_spectra(lambda: by_scale()[1], figures) if has_spectra(cycles) else []
         parts += _ensemble_figure(ensembles, figures, depth_name(config.verification.depths_m[0]))
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
             regions = named_regions(config.verification.regions, config.data_root)
             frame = map_frame(domain(), config.observations.depth_m, regions)
             parts += plan_maps(sources, figures, frame)
+        parts += _skill_figures(skill, domain, figures) if judged.is_judged else []
     if chosen is not None:
         yield from chosen.make(parts)
         return
@@ -161,9 +212,20 @@ def make_report(
         if not is_complete and not config.output.figures:
             return  # the complete pages follow at once
         tables = score_tables(records, since, benchmarks)
-        found = [read_innovation_diagnostics(part.path) for part in innovations] if is_complete else []
+        found, of_scales = by_scale() if is_complete else ([], [])
         experiment = Experiment(config, domain(), records, cycles)
-        source = PageSource(folder, experiment, ensembles, since, tables, notes, found)
+        source = PageSource(
+            folder,
+            experiment,
+            ensembles,
+            since,
+            tables,
+            notes,
+            found,
+            of_scales,
+            skill() if is_complete else [],
+            gaps.list(),
+        )
         write_campaign_page(source, with_maps=is_complete and config.output.figures)
 
     for number, part in enumerate(parts, start=1):
@@ -235,6 +297,40 @@ def _innovation_files(
 
     paths = [folder / f"innovations_{run.name}.nc" for run in runs]
     return [Part(path, partial(write, run, path)) for run, path in zip(runs, paths, strict=True)]
+
+
+def _tables_by_scale(
+    folder: CampaignFolder, by_scale: Callable[[], tuple[list[InnovationDiagnostics], list[Spectrum]]]
+) -> list[Part]:
+    """Tables of innovations by region and scale, and of spectra."""
+
+    def innovations(path: Path) -> None:
+        write_innovation_csv(path, by_scale()[0])
+
+    def of_quantities(path: Path) -> None:
+        write_spectra_csv(path, by_scale()[1])
+
+    first, second = folder.path / "innovations.csv", folder.path / "spectra.csv"
+    return [Part(first, partial(innovations, first)), Part(second, partial(of_quantities, second))]
+
+
+def _skill_figures(skill: Callable[[], list[SkillFields]], domain: Callable[[], Domain], figures: Path) -> list[Part]:
+    """The map of skills against the first reference, and of the others under further names."""
+    from landda_hpc.evaluation.drawing import make_ground
+    from landda_hpc.evaluation.reference_figures import drawn_region
+    from landda_hpc.verification.figures.station_maps import draw_skill
+
+    def draw(path: Path) -> str | None:
+        found = skill()
+        for number, one in enumerate(found, start=1):
+            place = path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
+            title = f"Errors against {described(one.reference)}, {one.layer}, assimilation window"
+            draw_skill(one, make_ground(domain()), place, region=drawn_region(domain()), title=title)
+        names = " and ".join(described(one.reference) for one in found)
+        return f"RMSE of the baseline and skill of the other runs in every cell, against {names}." if found else None
+
+    path = figures / "skill.png"
+    return [Part(path, partial(draw, path), "skill")]
 
 
 def _ensemble_figure(records: Sequence[Mapping[str, Any]], figures: Path, layer: str) -> list[Part]:

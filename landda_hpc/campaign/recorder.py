@@ -316,10 +316,11 @@ class Recorder:
             assert rows is not None, "only roots record"
             is_frozen = self._columns.frozen(rows.mean) > 0.0
             parts: list[_Part] = [_frozen_cells(statistics.sum(is_frozen[:, None].astype(np.float64)))]
+            parts.append(_known(spectra.get(run.name, {})))
             if observation is not None:
                 pair = observed(rows.mean), None if after is None else observed(after.mean)
                 parts.append(self._departures(statistics, *pair, observation.values))
-                parts.append(_known(spectra.get(run.name, {}) | {"observations": observation.counts}))
+                parts.append(_known({"observations": observation.counts}))
                 if self._settings.observations.withheld is not None:
                     withheld = np.where(observation.is_withheld, observation.given, np.nan)
                     parts.append(_named("withheld", self._departures(statistics, *pair, withheld)))
@@ -406,15 +407,18 @@ class Recorder:
         }
 
     def _spectra(self, images: CycleImages) -> dict[str, dict[str, list[float]]]:
-        """O-B, O-A and gain by scale and wedge of each run, on rank 0; each root computes some runs. Collective."""
+        """Statistics by scale and wedge of each run, on rank 0; each root computes some runs. Collective."""
         observation, mine = images.observation, {}
-        if observation is None:
-            return {}
+        truth = None if images.truth is None else self._image(images.truth)
         for run in self._runs[self._roots.rank :: self._roots.size]:
             before, after = images.background[run.name], images.analysis.get(run.name)
             assert before is not None, "only roots record"
-            analysed = None if after is None else self._image(after)
-            mine[run.name] = self._by_scale(run, self._image(before), analysed, observation.values)
+            background, analysed = self._image(before), None if after is None else self._image(after)
+            members = () if before.members is None else before.members.observed
+            of_members = [self._domain.cells.to_image(member) for member in members]
+            mine[run.name] = self._by_scale.errors(run, background, analysed, truth, of_members)
+            if observation is not None:
+                mine[run.name] |= self._by_scale(run, background, analysed, observation.values)
         return {name: found for of_root in self._roots.gather(mine) or () for name, found in of_root.items()}
 
     def _profiles(self, cycle: int, images: CycleImages) -> list[dict[str, Any]]:

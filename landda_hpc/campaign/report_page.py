@@ -14,10 +14,12 @@ from landda_hpc.campaign.monitoring import duration
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.campaign.timetable import timetable
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
+from landda_hpc.formats.own.skill_file import SkillFields
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
+from landda_hpc.verification.omissions import Gap, gap_lines
 from landda_hpc.verification.pages.campaign_charts import (
     ensemble_charts,
     innovation_charts,
@@ -30,6 +32,7 @@ from landda_hpc.verification.pages.markdown_html import markdown_html
 from landda_hpc.verification.pages.report_page import REPORT, Card, ReportPage, Section, write_report_page
 from landda_hpc.verification.run_styles import RunStyle, run_styles
 from landda_hpc.verification.tables.headline import UNIT, Ranking, headline, rank_runs
+from landda_hpc.verification.tables.spectra import Spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,9 @@ class PageSource:
     tables : score tables and their period, as Markdown paragraphs.
     notes : sentences to be read first.
     innovations : by scale, of the runs that have them.
+    spectra : of innovations, increments, errors and spread.
+    skill : errors of the runs in every cell, against each reference.
+    gaps : references that could not be used.
     """
 
     folder: CampaignFolder
@@ -53,6 +59,9 @@ class PageSource:
     tables: Sequence[str]
     notes: Sequence[str]
     innovations: Sequence[InnovationDiagnostics] = ()
+    spectra: Sequence[Spectrum] = ()
+    skill: Sequence[SkillFields] = ()
+    gaps: Sequence[Gap] = ()
 
 
 def write_campaign_page(source: PageSource, *, with_maps: bool) -> None:
@@ -72,8 +81,9 @@ def write_campaign_page(source: PageSource, *, with_maps: bool) -> None:
     sections = [
         Section("Maps", "" if maps is None else maps[0]),
         Section("Scores over time", score_charts(records)),
+        Section("Errors and skill by cell", _skill(source, with_maps=with_maps)),
         Section("Innovations", innovation_charts(cycles) + _regions(source.innovations)),
-        Section("Gains and errors by scale", scale_charts(cycles, source.innovations)),
+        Section("Gains and errors by scale", scale_charts(cycles, source.spectra)),
         Section(
             "Ensembles", ensemble_charts(source.ensembles, depth_name(config.verification.depths_m[0]), source.since)
         ),
@@ -137,6 +147,19 @@ def _maps(source: PageSource, first_run: str) -> tuple[str, dict[str, Any]] | No
     return map_section(sources, ground, layer, first_run, config.analysed_window)
 
 
+def _skill(source: PageSource, *, with_maps: bool) -> str:
+    """Maps and tables of errors in every cell, and what could not be compared."""
+    gaps = markdown_html("\n".join(gap_lines(source.gaps)), deeper=2) if source.gaps else ""
+    if not source.skill:
+        return gaps
+    from landda_hpc.verification.figures.maps import Coastline, Ground
+    from landda_hpc.verification.pages.skill_section import skill_section
+
+    domain = source.experiment.domain
+    ground = Ground(domain.grid, domain.is_land, Coastline.shipped(), domain.is_scored)
+    return skill_section(source.skill, ground, with_maps=with_maps) + gaps
+
+
 def _observations(cycles: Sequence[Mapping[str, Any]]) -> str:
     n_times, _ = counts_of_records(cycles)
     if not n_times:
@@ -155,7 +178,17 @@ def _regions(innovations: Sequence[InnovationDiagnostics]) -> str:
         "O-B over the assumed sqrt(B + R) of its cell: 1 if these errors fit. The autocorrelation is about zero, so "
         "that a mean also raises it.\n\n"
     )
-    return "<h3>By region</h3>" + markdown_html(text + table, name="innovations by region")
+    by_scale = (
+        "Each scale of O-B within a region: the means of the scales add up to that of the region; standard deviations "
+        "are those of white errors with the same energy, after the region's mean is removed.\n\n"
+    ) + region_table(innovations, by_scale=True)
+    return (
+        "<h3>By region</h3>"
+        + markdown_html(text + table, name="innovations by region")
+        + "<details><summary>By region and scale</summary>"
+        + markdown_html(by_scale, name="innovations by region and scale")
+        + "</details>"
+    )
 
 
 def _water(cycles: Sequence[Mapping[str, Any]]) -> str:

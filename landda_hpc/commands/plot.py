@@ -29,6 +29,7 @@ class Kind(StrEnum):
     innovations = "innovations"
     minimisation = "minimisation"
     spectra = "spectra"
+    skill = "skill"
     ensembles = "ensembles"
 
 

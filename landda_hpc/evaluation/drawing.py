@@ -19,7 +19,7 @@ from landda_hpc.regions import Region
 from landda_hpc.verification.figures.maps import Coastline, Ground
 from landda_hpc.verification.figures.station_maps import DayPanel
 
-Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells"]
+Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells", "skill of cells"]
 
 
 @dataclass(frozen=True)

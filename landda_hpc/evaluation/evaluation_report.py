@@ -21,6 +21,7 @@ from landda_hpc.evaluation.reference_figures import (
     draw_cell_maps,
     draw_patterns_with_rain,
     draw_reference_days,
+    draw_skill_maps,
 )
 from landda_hpc.evaluation.settings import write_settings
 from landda_hpc.evaluation.setup import EvaluationSetup
@@ -276,7 +277,8 @@ def _report_references(
         scored.setdefault(name, set()).update(one.window for one in found.cells)
         if drawing is not None:
             drawn = figures.setdefault(name, [])
-            drawn += gaps.attempt(f"maps of scores against {of_layer}", partial(draw_cell_maps, found, drawing), [])
+            for what, draw_maps in (("scores", draw_cell_maps), ("skill", draw_skill_maps)):
+                drawn += gaps.attempt(f"maps of {what} against {of_layer}", partial(draw_maps, found, drawing), [])
             if is_first:
                 draw = partial(_draw_days, found, setup.domain, drawing, gaps)
                 drawn += gaps.attempt(f"anomalies of days next to {of_layer}", draw, [])

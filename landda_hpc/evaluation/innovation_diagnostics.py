@@ -11,7 +11,7 @@ import numpy as np
 
 from landda_hpc.curvelet.operations import wedge_directions
 from landda_hpc.evaluation.innovations_by_scale import GAIN, INNOVATION, RESIDUAL
-from landda_hpc.evaluation.regional_innovations import RegionCells, regional_innovations
+from landda_hpc.evaluation.regional_innovations import RegionCells, RegionScales, regional_innovations
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
 from landda_hpc.methods.base.assembly import assumed_errors
 
@@ -80,9 +80,12 @@ def innovation_diagnostics(
     lag, correlation, pairs = autocorrelation(stored, scales)
     of_regions = None
     if stored is not None and regions:
-        cells = RegionCells(regions, context.grid)
-        _, of_cells, _ = autocorrelation(stored, cells)
-        of_regions = regional_innovations(stored, cells, assumed.innovation_std(is_soil), of_cells)
+        parts = RegionScales(RegionCells(regions, context.grid), frame, scales)
+        _, of_cells, _ = autocorrelation(stored, parts.cells)
+        _, of_parts, _ = autocorrelation(stored, parts, n_lags=1)
+        shortest = parts.table(of_parts[0] if lag.size else np.full(parts.n, np.nan))
+        std = assumed.innovation_std(is_soil)
+        of_regions = regional_innovations(stored, parts, std, np.sqrt(total), of_cells, shortest)
     return InnovationDiagnostics(
         run=run.name,
         times=tuple(datetime.fromisoformat(record["time"]) for record in mine),
@@ -127,8 +130,12 @@ def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArr
     return pooled
 
 
-def autocorrelation(stored: StoredInnovations | None, parts: Parts) -> tuple[FloatArray, FloatArray, FloatArray]:
+def autocorrelation(
+    stored: StoredInnovations | None, parts: Parts, n_lags: int = N_LAGS
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the autocorrelation of innovations by part, about zero, in cells observed at both times. Local.
+
+    ``n_lags`` is the number of lags, in steps of the stored innovations.
 
     Returns
     -------
@@ -141,9 +148,9 @@ def autocorrelation(stored: StoredInnovations | None, parts: Parts) -> tuple[Flo
         return np.zeros(0), np.zeros((0, parts.n)), np.zeros(0)
     hours = np.array([(time - stored.times[0]).total_seconds() / 3600.0 for time in stored.times])
     step = float(np.diff(hours).min())
-    lags: FloatArray = step * np.arange(1.0, N_LAGS + 1.0)
-    sums = np.zeros((N_LAGS, 3, parts.n))
-    pairs = np.zeros(N_LAGS)
+    lags: FloatArray = step * np.arange(1.0, n_lags + 1.0)
+    sums = np.zeros((n_lags, 3, parts.n))
+    pairs = np.zeros(n_lags)
     recent: list[tuple[float, FloatArray, BoolArray]] = []
     latest = replace(stored, times=stored.times[-_MOST_IMAGES:])
     for hour, one in zip(hours[-_MOST_IMAGES:], latest, strict=True):
@@ -151,14 +158,14 @@ def autocorrelation(stored: StoredInnovations | None, parts: Parts) -> tuple[Flo
         for earlier, other, other_seen in recent:
             lag = round((hour - earlier) / step)
             both = seen & other_seen
-            if not 1 <= lag <= N_LAGS or abs(hour - earlier - lag * step) > 1e-6 or not both.any():
+            if not 1 <= lag <= n_lags or abs(hour - earlier - lag * step) > 1e-6 or not both.any():
                 continue
             x, y = np.where(both, d, 0.0), np.where(both, other, 0.0)
             plus, minus, first = parts.energy(x + y), parts.energy(x - y), parts.energy(x)
             # |x + y|^2 + |x - y|^2 = 2 |x|^2 + 2 |y|^2
             sums[lag - 1] += np.stack([0.25 * (plus - minus), first, 0.5 * (plus + minus) - first])
             pairs[lag - 1] += 1.0
-        recent = [*recent, (hour, d, seen)][-N_LAGS:]
+        recent = [*recent, (hour, d, seen)][-n_lags:]
     product, one_energy, other_energy = sums[:, 0], sums[:, 1], sums[:, 2]
     norm = np.sqrt(np.maximum(one_energy * other_energy, 0.0))
     correlation: FloatArray = np.divide(product, norm, out=np.full(product.shape, np.nan), where=norm > 0.0)

@@ -1,4 +1,4 @@
-"""Innovations and residuals by scale and wedge in every analysis, and their comparison with a run's assumed errors."""
+"""Innovations, residuals, increments, errors and spread by scale, and the comparison with a run's assumed errors."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from landda_hpc.analysis.ensemble.protocol import ordered_mean
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.methods.base.assembly import assumed_errors
 from landda_hpc.methods.base.curvelet_frame import make_frame
+from landda_hpc.verification.tables.spectra import AFTER, BEFORE, INCREMENT, SPREAD
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.assumed_errors import AssumedErrors
@@ -64,7 +66,7 @@ class Frames:
 
 
 class InnovationsByScale:
-    """Statistics of innovations and residuals by wedge, for the record of a cycle. Local: one rank.
+    """Statistics by wedge and scale, for the record of a cycle. Local: one rank.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ class InnovationsByScale:
 
     def __init__(self, runs: Sequence[Run], grid: Grid) -> None:
         self._frames = Frames(runs, grid)
-        self._white: dict[tuple[int, bytes], FloatArray] = {}
+        self._white: dict[tuple[int, str], tuple[bytes, FloatArray]] = {}
 
     def __call__(
         self, run: Run, background: FloatArray, analysis: FloatArray | None, observation: FloatArray
@@ -90,7 +92,7 @@ class InnovationsByScale:
         if made is None or not observed.any():
             return {}
         frame, wedges, scales = made
-        white = self._white_energy(frame, wedges, observed)
+        white = self._white_energy(frame, wedges, observed, "observed")
 
         def energy(first: FloatArray, second: FloatArray) -> FloatArray:
             return wedges.energy(np.where(observed, first - second, 0.0))
@@ -105,13 +107,52 @@ class InnovationsByScale:
             found[GAIN] = np.divide(product, total, out=np.zeros(scales.n), where=total > 0.0).tolist()
         return found
 
-    def _white_energy(self, frame: Frame, wedges: WedgeGroups, observed: BoolArray) -> FloatArray:
-        """Return the energy of white errors of unit variance; stored for the last mask of each frame."""
-        key = id(frame), observed.tobytes()
-        if key not in self._white:
-            self._white = {known: energy for known, energy in self._white.items() if known[0] != key[0]}
-            self._white[key] = wedges.white(observed)
-        return self._white[key]
+    def errors(
+        self,
+        run: Run,
+        background: FloatArray,
+        analysis: FloatArray | None,
+        truth: FloatArray | None,
+        members: Sequence[FloatArray] = (),
+    ) -> dict[str, list[float]]:
+        """Return increment, errors and spread by scale; empty if nothing is known or the grid is too small.
+
+        Parameters
+        ----------
+        background, analysis, truth : m3 m-3, (n_lat, n_lon), NaN where missing; None if there is none.
+        members : images of an ensemble before the analysis; their spread has the divisor n - 1.
+        """
+        made = self._frames.of(run)
+        if made is None:
+            return {}
+        frame, wedges, scales = made
+        known = np.isfinite(background)
+        white = scales.by_block(self._white_energy(frame, wedges, known, "soil"))
+
+        def energy(image: FloatArray) -> FloatArray:
+            return scales.energy(np.where(known, image, 0.0))
+
+        found: dict[str, FloatArray] = {}
+        if analysis is not None:
+            found[INCREMENT] = energy(analysis - background)
+        if truth is not None:
+            found[BEFORE] = energy(background - truth)
+            if analysis is not None:
+                found[AFTER] = energy(analysis - truth)
+        if len(members) > 1:
+            mean = ordered_mean(np.stack(members))
+            total = np.zeros(scales.n)
+            for member in members:
+                total += energy(member - mean)
+            found[SPREAD] = total / (len(members) - 1)
+        return {name: _std(one, white).tolist() for name, one in found.items()}
+
+    def _white_energy(self, frame: Frame, wedges: WedgeGroups, cells: BoolArray, which: str) -> FloatArray:
+        """Return the energy of white errors of unit variance; stored for the last mask of each kind and frame."""
+        key, mask = (id(frame), which), cells.tobytes()
+        if key not in self._white or self._white[key][0] != mask:
+            self._white[key] = mask, wedges.white(cells)
+        return self._white[key][1]
 
 
 def _std(energy: FloatArray, white: FloatArray) -> FloatArray:

@@ -9,10 +9,11 @@ import numpy as np
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.evaluation.drawing import Drawing, Figure, capital, file_name
 from landda_hpc.evaluation.references import ReferenceVerification, region_cells
+from landda_hpc.evaluation.skill_maps import skill_fields
 from landda_hpc.instances.domain import Domain
 from landda_hpc.regions import Region
 from landda_hpc.verification.figures.rain_series import ScoreLine, draw_scores_with_rain
-from landda_hpc.verification.figures.station_maps import DayPanel, draw_day, draw_station_scores, score_rows
+from landda_hpc.verification.figures.station_maps import DayPanel, draw_day, draw_skill, draw_station_scores, score_rows
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PatternSeries
 from landda_hpc.verification.tables.score_records import TRUTH
@@ -113,6 +114,24 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
         text = f"Temporal correlation in every cell: {what}."
         figures.append(
             Figure("scores of cells", path, text, window.window, "r", compared.layer, reference=compared.reference)
+        )
+    return figures
+
+
+def draw_skill_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figure]:
+    """Draw the RMSE of the baseline and the skill of every other run in each cell, for each window."""
+    figures: list[Figure] = []
+    compared = found.compared
+    for window in found.cells:
+        stem = f"skill_{file_name(compared.reference)}_{compared.layer.replace(' ', '')}_{window.window}"
+        path = drawing.folder / f"{stem}.png"
+        what = f"Errors against {_described(compared.reference)}, {compared.layer}, {window.window} window"
+        domain = drawing.domain
+        fields = skill_fields(domain, found.scored, window.errors, compared.reference, compared.layer, window.window)
+        draw_skill(fields, drawing.ground, path, region=drawn_region(domain), title=what)
+        text = f"RMSE of the baseline and skill of the other runs in every cell: {what}."
+        figures.append(
+            Figure("skill of cells", path, text, window.window, "rmse", compared.layer, reference=compared.reference)
         )
     return figures
 

@@ -87,7 +87,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
     ------
     One comparison at a time, because the series of all cells take most of the memory.
     """
-    judge = _Judge(series, setup)
+    judge = Judge(series, setup)
 
     def judged(name: str, depth: DepthRange, take: Callable[[], ReferenceVerification]) -> list[ReferenceVerification]:
         found = gaps.attempt(f"scores against {name}, {depth_name(depth)}", take, None)
@@ -108,25 +108,25 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
             yield from judged(name, depth, partial(judge, name, depth, values, images.day_begin))
 
 
-class _Judge:
+class Judge:
     """Score the runs against one layer of a reference; keeps the data common to all layers."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup) -> None:
-        self._series, self._setup, domain = series, setup, setup.domain
-        self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
+        self.series, self.setup, domain = series, setup, setup.domain
+        self.scored: IntArray = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
         place = np.full(len(domain.cells), -1)
-        place[self._scored] = np.arange(self._scored.size)
+        place[self.scored] = np.arange(self.scored.size)
         self._regions = {name: place[cells] for name, cells in region_cells(domain, setup.regions).items()}
-        self._area = domain.cells.from_image(domain.grid.area)[self._scored]
+        self._area = domain.cells.from_image(domain.grid.area)[self.scored]
 
     def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
         """Return the mean of a run over a depth in the scored cells, (n_time, n_scored); NaN where frozen."""
-        weights = self._series.weights(depth)
+        weights = self.series.weights(depth)
 
         def take(values: SeriesSlice) -> FloatArray:
-            return observe(unfrozen(values)[:, self._scored], weights, axis=0)
+            return observe(unfrozen(values)[:, self.scored], weights, axis=0)
 
-        return self._series.collect(instance, {"depth": take})["depth"]
+        return self.series.collect(instance, {"depth": take})["depth"]
 
     def of_truth(self, depth: DepthRange) -> ReferenceVerification:
         """Compare with the nature run."""
@@ -136,7 +136,7 @@ class _Judge:
         self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
     ) -> ReferenceVerification:
         """Compare the runs with ``values``, (n_time or n_days, n_scored), m3 m-3."""
-        series, asked = self._series, self._setup.asked
+        series, asked = self.series, self.setup.asked
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
         if day_begin is not None:
@@ -164,11 +164,11 @@ class _Judge:
             rule=anomaly_rule(asked.anomaly),
             baseline=series.baseline,
             min_pairs=asked.min_pairs,
-            bootstrap=Bootstrap(asked.replicates, self._setup.seed),
+            bootstrap=Bootstrap(asked.replicates, self.setup.seed),
         )
         rows = [*mean_patterns(patterns, windows, series.baseline), *(row for found in cells for row in found.groups)]
         n_missing = int((~np.isfinite(values).any(axis=1)).sum())
-        return ReferenceVerification(compared, windows, self._scored, patterns, cells, rows, n_missing)
+        return ReferenceVerification(compared, windows, self.scored, patterns, cells, rows, n_missing)
 
 
 class ProductImages:

@@ -12,7 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from landda_hpc.verification.tables.headline import headline, rank_runs
 from landda_hpc.verification.tables.summary import read_scores
@@ -100,12 +103,12 @@ def _without_figures(folder: Path, config: Any, done: Any, notes: Any) -> Any:
 def without_figures() -> Iterator[None]:
     """The report without its PNG figures, which are not the subject here and take most of its time."""
     from landda_hpc.campaign import final_report
-    from landda_hpc.verification.figures import innovation_scales, report_figures
+    from landda_hpc.verification.figures import innovation_scales, report_figures, spectra
 
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (report_figures, "plan_maps"), (report_figures, "plan_series"), (innovation_scales, "plan_innovations"),
-            (final_report, "_ensemble_figure"),
+            (final_report, "_ensemble_figure"), (final_report, "_skill_figures"), (spectra, "plan_spectra"),
         ):  # fmt: skip
             patch.setattr(module, name, lambda *_, **__: [])
         yield
@@ -150,7 +153,7 @@ def test_its_structure_can_be_read_without_seeing_it(campaign: Landda) -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
     titles = [text for level, text in page.headings if level == 2]
     for title in (
-        "Maps", "Scores over time", "Innovations", "Gains and errors by scale", "Ensembles",
+        "Maps", "Scores over time", "Errors and skill by cell", "Innovations", "Gains and errors by scale", "Ensembles",
         "What happened to the observations", "Water", "Computing time", "All scores", "How to reproduce",
     ):  # fmt: skip
         assert title in titles, title
@@ -173,6 +176,31 @@ def test_innovations_by_region_are_those_of_the_records(campaign: Landda) -> Non
         n = sum(record["n_observations"] for record in known)
         mean = sum(record["n_observations"] * record["innovation_mean"] for record in known) / n
         assert f"whole domain {run} {n} {mean:+.4f}".replace("-", "\N{MINUS SIGN}") in words
+
+
+def test_errors_by_cell_and_spectra_are_those_of_the_images(campaign: Landda) -> None:
+    out = campaign.folder / "out"
+    stamps = ("20220602T06", "20220602T12")
+    errors = {}
+    for run in ("control", "pointwise"):
+        names = [("analysis" if run == "pointwise" else "forecast")] * 2
+        images = [xr.load_dataset(out / "images" / f"{run}_{stamp}.nc") for stamp in stamps]
+        errors[run] = np.stack([one[name][0] - one["truth"][0] for one, name in zip(images, names, strict=True)])
+    with xr.open_dataset(out / "skill.nc") as file:
+        assert list(file.reference) == ["truth"] and file.attrs["baseline"] == "control"
+        known = file.n[0].values == 2.0
+        rmse = {run: np.sqrt((error**2).mean(axis=0)) for run, error in errors.items()}
+        found = file.rmse.sel(run="pointwise").isel(reference=0).values
+        np.testing.assert_allclose(found[known], rmse["pointwise"][known], atol=1e-6)
+        skill = file.skill.sel(run="pointwise").isel(reference=0).values
+        expected = 1.0 - rmse["pointwise"][known] / rmse["control"][known]
+        np.testing.assert_allclose(skill[known], expected, atol=1e-3)
+    page = Page(text_of(campaign))
+    assert "Stored images of the assimilation window: up to 2 times" in " ".join(page.words.split())
+    table = pd.read_csv(out / "spectra.csv")
+    assert set(table[table.run == "letkf"].quantity) >= {"spread", "increment", "analysis minus truth"}
+    assert set(table[table.run == "control"].window) == {"assimilation", "forecast"}
+    assert set(pd.read_csv(out / "innovations.csv").region) == {"whole domain"}
 
 
 def test_maps_have_every_run_time_and_kind(campaign: Landda) -> None:

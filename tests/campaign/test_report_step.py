@@ -21,9 +21,9 @@ from landda_hpc.storage.report_state import NAME, ReportState, read_report_state
 from tests.campaign.conftest import Landda
 
 RUNS = [{"method": "control"}, {"method": "pointwise"}]
-N_PARTS = 3 + 2 + 6 + 1 + 2
-"""Tables; innovations of two runs; three series, minimisation (nothing to show), innovations by scale and direction; a
-map of one time; both pages."""
+N_PARTS = 3 + 2 + 2 + 7 + 1 + 2
+"""Tables; innovations of two runs; their tables by scale; three series, minimisation (nothing to show), innovations by
+scale and direction, spectra; a map of one time; both pages."""
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def out(finished: Landda, landda: Landda) -> Path:
     out = Path(shutil.copytree(finished.folder / "out", landda.folder / "out"))
     for path in (
         *out.glob("figures/*"),
-        *out.glob("innovations_*.nc"),
-        *(out / n for n in ("summary.md", "report.html", "scores.csv", "scores.nc", "observations.md")),
+        *out.glob("innovations*.*"),
+        *(out / n for n in ("summary.md", "report.html", "scores.csv", "scores.nc", "spectra.csv", "observations.md")),
     ):
         path.unlink()
     write_report_state(out, ReportState())
@@ -71,8 +71,8 @@ def test_a_report_lists_its_parts(finished: Landda) -> None:
     state = read_report_state(out)
     assert state is not None and state.state == "complete" and state.n_parts == len(state.parts) == N_PARTS
     assert state.parts["figures/minimisation.png"] is None
-    assert len(list(out.glob("figures/*"))) == N_PARTS - 8
-    assert (out / "summary.md").read_text().count("](figures/") == N_PARTS - 8
+    assert len(list(out.glob("figures/*"))) == N_PARTS - 10
+    assert (out / "summary.md").read_text().count("](figures/") == N_PARTS - 10
     assert finished.here("status", "out", "--report").stdout.strip() == "complete"
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and p.name not in ("landda.log", ".lock")}
     done = finished(2, "resume", "out")
@@ -187,5 +187,5 @@ def test_records_that_lack_a_table_make_no_report(landda: Landda, out: Path) -> 
         with pytest.raises(OSError, match=r"scores\.jsonl lacks cycle 2"):
             report_campaign(folder, tables, SerialCommunicator())
         outcome = report_campaign(folder, tables, SerialCommunicator(), accept_gaps=True)
-    assert outcome.complete and outcome.n_made == 7
+    assert outcome.complete and outcome.n_made == 9
     assert "Missing in the records: scores.jsonl lacks cycle 2" in (out / "summary.md").read_text()

@@ -40,6 +40,16 @@ _OF_REGIONS: Final = {
     ),
     "autocorrelation": (("lag", "region"), "1", "correlation of innovations a lag apart, in cells observed both times"),
 }
+_OF_SCALES: Final = {
+    "scale_mean": (("region", "scale"), _DEVIATION, "mean of the part of observation minus background in the scale"),
+    "scale_std": (("region", "scale"), _DEVIATION, "standard deviation of observation minus background"),
+    "scale_normalised_std": (
+        ("region", "scale"),
+        "1",
+        "standard deviation of innovations over the assumed sqrt(B + R) of the scale",
+    ),
+    "scale_autocorrelation": (("region", "scale"), "1", "correlation of innovations at the shortest lag"),
+}
 _AS_WHITE: Final = "of white errors that have the same energy in the group of coefficients"
 
 
@@ -54,10 +64,14 @@ class RegionalInnovations:
     mean, std : mean and standard deviation of O-B, m3 m-3, (n_regions,).
     normalised_std : standard deviation of O-B over the assumed sqrt(B + R), 1, (n_regions,); NaN if none is assumed.
     autocorrelation : about zero, 1, (n_lags, n_regions).
+    scale_mean : mean of the part of O-B in each scale, m3 m-3, (n_regions, n_scales); the sum over scales is ``mean``.
+    scale_std : standard deviation of white errors that have the energy of O-B minus ``mean``, m3 m-3, same shape.
+    scale_normalised_std : the same over the assumed sqrt(B + R) of the scale, 1, same shape; NaN if none is assumed.
+    scale_autocorrelation : about zero, at the shortest lag, 1, same shape.
 
     Notes
     -----
-    NaN where nothing was observed.
+    NaN where nothing was observed, and by scale in files of versions that did not compute it.
     """
 
     names: tuple[str, ...]
@@ -66,6 +80,10 @@ class RegionalInnovations:
     std: FloatArray
     normalised_std: FloatArray
     autocorrelation: FloatArray
+    scale_mean: FloatArray
+    scale_std: FloatArray
+    scale_normalised_std: FloatArray
+    scale_autocorrelation: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +127,7 @@ class InnovationDiagnostics:
 
     def __post_init__(self) -> None:
         sizes = self.sizes
-        for name, (dims, _, _) in _OF_REGIONS.items() if self.regions is not None else ():
+        for name, (dims, _, _) in (_OF_REGIONS | _OF_SCALES).items() if self.regions is not None else ():
             if (found := getattr(self.regions, name).shape) != tuple(sizes[dim] for dim in dims):
                 raise ShapeError(f"{name} of regions has shape {found}; expected {dims} of {sizes}.")
         for name, (dims, _, _) in _VARIABLES.items():
@@ -145,9 +163,10 @@ def write_innovation_diagnostics(
             file.write(name, dims, values, {"long_name": text, "units": units, **note}, fill=missing, level=level)
         if diagnostics.regions is not None:
             file.write_texts("region_name", "region", diagnostics.regions.names, {"long_name": "name of the region"})
-            for name, (dims, units, text) in _OF_REGIONS.items():
+            for name, (dims, units, text) in (_OF_REGIONS | _OF_SCALES).items():
                 values = np.asarray(getattr(diagnostics.regions, name), np.float64)
-                file.write(f"region_{name}", dims, values, {"long_name": text, "units": units}, fill=np.nan)
+                note = {"comment": _AS_WHITE} if name == "scale_std" else {}
+                file.write(f"region_{name}", dims, values, {"long_name": text, "units": units, **note}, fill=np.nan)
 
 
 def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:
@@ -179,4 +198,7 @@ def _read_regions(file: NetcdfFile) -> RegionalInnovations | None:
     if not file.has("region_name"):
         return None
     values = {name: file.values(f"region_{name}") for name in _OF_REGIONS}
+    unknown = np.full((values["count"].size, file.values("assumed").size), np.nan)
+    for name in _OF_SCALES:
+        values[name] = file.values(f"region_{name}") if file.has(f"region_{name}") else unknown
     return RegionalInnovations(tuple(file.texts("region_name")), **values)

@@ -66,6 +66,25 @@ def difference_scale(values: Iterable[FloatArray], reach: float | None = None) -
     return colours, BoundaryNorm((np.arange(12) - 5.5) * step, colours.N, extend="both")
 
 
+def error_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
+    """Return colours and ten bands of errors, from zero; larger errors are darker.
+
+    The width of the bands is the smallest round number with at most 2 % of the values outside. NaN is left out.
+    """
+    present = np.concatenate([np.zeros(1), *(v[np.isfinite(v)].ravel() for v in values)])
+    reach = max(float(np.quantile(present, 0.98)), 1e-4)
+    power = 10.0 ** math.floor(math.log10(reach / 10.0))
+    step = next(s * power for s in (1.0, 2.0, 2.5, 4.0, 5.0, 10.0, 20.0) if 10.0 * s * power >= reach)
+    colours = colormaps["YlOrRd"].resampled(256)
+    return colours, BoundaryNorm(np.arange(11) * step, colours.N, extend="max")
+
+
+def skill_scale() -> tuple[Colormap, BoundaryNorm]:
+    """Return colours and bands of skills: green is better than the baseline, brown is worse, white is about equal."""
+    colours = colormaps["BrBG"].resampled(256)
+    return colours, BoundaryNorm((np.arange(12) - 5.5) * 0.15, colours.N, extend="both")
+
+
 def new_figure(width: float, height: float, title: str = "", *, is_placed: bool = False) -> Figure:
     """Return a figure of a size in inches with a title, outside pyplot's registry.
 

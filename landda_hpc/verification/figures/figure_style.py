@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from landda_hpc.config import FigureStyleConfig, OutputConfig
 
 MapKind = Literal["maps", "increments", "regions"]
-SeriesKind = Literal["scores", "innovations", "minimisation", "spectra", "ensembles"]
+SeriesKind = Literal["scores", "innovations", "minimisation", "spectra", "skill", "ensembles"]
 FigureKind = MapKind | SeriesKind
 """Kinds of figures of a campaign: of one run and time each, or of all runs over time."""
 MAP_KINDS: Final[tuple[MapKind, ...]] = get_args(MapKind)

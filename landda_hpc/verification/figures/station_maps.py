@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,10 +17,12 @@ from matplotlib.lines import Line2D
 
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.own.skill_file import SkillFields
 from landda_hpc.regions import Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.map_layout import aspect
 from landda_hpc.verification.figures.maps import Ground, frame_map
+from landda_hpc.verification.statistics.cell_errors import weighted_median
 from landda_hpc.verification.statistics.region_windows import window_of
 
 _LAND: Final = "#f4f2ec"
@@ -35,14 +36,16 @@ class ScorePanel:
     ----------
     title : title of the row.
     values : scores at the stations, (n_place,); NaN is not drawn.
-    is_difference : whether the values are run minus baseline.
+    is_difference : whether the values are run minus baseline, or a skill.
     is_sure : for differences, stations whose interval excludes zero; None for scores.
+    words : text in the corner of a map; empty: the mean.
     """
 
     title: str
     values: FloatArray
     is_difference: bool
     is_sure: BoolArray | None = None
+    words: str = ""
 
 
 def draw_station_scores(
@@ -63,7 +66,7 @@ def draw_station_scores(
     Parameters
     ----------
     places : latitudes and longitudes of stations, degrees, (n_place,) each; or flat indices of cells, (n_place,).
-    metric : determines colours and bands: "r", "anomaly_r", "ubrmse" or "bias".
+    metric : determines colours and bands: "r", "anomaly_r", "ubrmse", "bias", or "rmse", whose differences are skills.
     regions : result of ``station_regions``.
     title, label : title of the figure, and label of the colour bar of scores, with the unit.
 
@@ -108,11 +111,11 @@ def draw_station_scores(
                     fontsize=appearance.FONT + 1, fontweight="bold",
                 )  # fmt: skip
             weights = np.ones(inside.size) if isinstance(places, tuple) else ground.grid.area.reshape(-1)[places]
-            _corner(ax, _mean_words(panel, inside, weights))
+            _corner(ax, panel.words or _mean_words(panel, inside, weights))
             bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
-            text = f"Difference in {label}" if is_difference else label
+            text = ("Skill" if metric == "rmse" else f"Difference in {label}") if is_difference else label
             _bar(figure, members, *scales[is_difference], text)
     if isinstance(places, tuple) and any(p.is_sure is not None for p in panels):
         handles = [
@@ -269,12 +272,13 @@ def _score_scale(metric: str, values: Sequence[FloatArray]) -> tuple[Colormap, B
         return colours, BoundaryNorm(np.linspace(-0.9, 0.9, 13), colours.N, extend="both")
     if metric == "bias":
         return appearance.difference_scale(values)
-    colours = colormaps["YlOrRd"].resampled(256)
-    return colours, BoundaryNorm(_bands(values), colours.N, extend="max")
+    return appearance.error_scale(values)
 
 
 def _difference_scale(metric: str, values: Sequence[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
-    """Return a scale on which green is better: a larger correlation, a smaller error."""
+    """Return a scale on which green is better: a larger correlation or skill, a smaller error."""
+    if metric == "rmse":
+        return appearance.skill_scale()
     colours, norm = appearance.difference_scale(values)
     return (colormaps["BrBG_r"].resampled(256) if metric == "ubrmse" else colours), norm
 
@@ -285,15 +289,6 @@ def _rain_scale(values: Sequence[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
     levels = [0.1, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 40.0, 60.0, 100.0]
     n = max(4, next((i + 1 for i, level in enumerate(levels) if level >= most), len(levels)))
     return colours, BoundaryNorm(np.array([0.0, *levels[:n]]), colours.N, extend="max")
-
-
-def _bands(values: Sequence[FloatArray]) -> FloatArray:
-    """Return the edges of ten bands from zero whose width is the smallest round number with at most 2 % outside."""
-    present = np.concatenate([np.zeros(1), *(v[np.isfinite(v)].ravel() for v in values)])
-    reach = max(float(np.quantile(present, 0.98)), 1e-4)
-    power = 10.0 ** math.floor(math.log10(reach / 10.0))
-    step = next(s * power for s in (1.0, 2.0, 2.5, 4.0, 5.0, 10.0, 20.0) if 10.0 * s * power >= reach)
-    return np.asarray(np.arange(11) * step)
 
 
 def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: BoundaryNorm, label: str) -> None:
@@ -319,6 +314,31 @@ def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: Bou
     (bar.ax.yaxis if is_beside else bar.ax.xaxis).set_major_formatter(words)
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
     bar.set_label(label, fontsize=appearance.FONT)
+
+
+def draw_skill(found: SkillFields, ground: Ground, path: Path, *, region: Region, title: str) -> None:
+    """Draw the RMSE of the baseline in every cell and the skill of each other run; one file.
+
+    Parameters
+    ----------
+    found : errors of the runs; without a baseline the RMSE of each run is drawn.
+    region : result of ``drawn_region``.
+    """
+    cells = np.arange(ground.grid.n_cells)
+    panels = []
+    for run in found.runs:
+        is_skill = bool(found.baseline) and run != found.baseline
+        values = found.of("skill" if is_skill else "rmse", run).reshape(-1)
+        words = ""
+        if is_skill:
+            skill, area = values[np.isfinite(values)], ground.grid.area.reshape(-1)[np.isfinite(values)]
+            if skill.size:
+                median, better = weighted_median(skill, area), 100.0 * float(area[skill > 0.0].sum() / area.sum())
+                words = appearance.with_minus_signs(f"median {median:+.2f}, better in {better:.0f} % of the area")
+        name = f"{run}: 1 \N{MINUS SIGN} RMSE / RMSE of {found.baseline}" if is_skill else f"{run}: RMSE"
+        panels.append(ScorePanel(name, values, is_skill, words=words))
+    label = "RMSE (m$^3$ m$^{-3}$)"
+    draw_station_scores(cells, panels, ground, path, metric="rmse", regions=[region], title=title, label=label)
 
 
 def score_rows(

@@ -8,7 +8,6 @@ from datetime import datetime
 from html import escape
 from typing import Any, Final
 
-from landda_hpc.constants import FloatArray
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
 from landda_hpc.verification.pages.charts import Line, bar_chart, day_number, legend, line_chart
 from landda_hpc.verification.pages.markdown_html import markdown_html
@@ -16,6 +15,16 @@ from landda_hpc.verification.run_styles import RunStyle, run_styles
 from landda_hpc.verification.tables.ensemble_table import ensemble_markdown, summarise_ensembles
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth
 from landda_hpc.verification.tables.score_table import described, in_order_of_trust
+from landda_hpc.verification.tables.spectra import (
+    AFTER,
+    BEFORE,
+    INCREMENT,
+    INNOVATION,
+    QUANTITIES,
+    RESIDUAL,
+    SPREAD,
+    Spectrum,
+)
 
 _UNIT: Final = "m³ m⁻³"
 _SCORES: Final = (("ubrmse", "ubRMSE", _UNIT), ("scc", "SCC", ""))
@@ -81,44 +90,55 @@ _BY_SCALE: Final = (
 )
 
 
-def scale_charts(cycles: Records, innovations: Sequence[InnovationDiagnostics]) -> str:
-    """Gains and errors by scale of the last analysis of every run; empty if none is recorded.
+_SPECTRA: Final = (
+    ("Innovations O-B, residuals O-A (dotted)", INNOVATION, RESIDUAL),
+    ("Error before analyses, after (dotted)", QUANTITIES[BEFORE], QUANTITIES[AFTER]),
+    ("Increment", QUANTITIES[INCREMENT], ""),
+    ("Spread of members", QUANTITIES[SPREAD], ""),
+)
+"""Titles of charts, and the quantities in them: thick, and dotted."""
+
+
+def scale_charts(cycles: Records, spectra: Sequence[Spectrum] = ()) -> str:
+    """Spectra of every run, and gains and errors by scale of its last analysis; empty if none is recorded.
 
     Parameters
     ----------
     cycles : lines of ``cycles.jsonl``.
-    innovations : by scale, of the runs that have them.
+    spectra : of innovations, increments, errors and spread.
     """
     styles = run_styles(str(r["run"]) for r in cycles)
     last: dict[str, Mapping[str, Any]] = {}
     for record in cycles:
         if any(key in record for key, *_ in _BY_SCALE):
             last[str(record["run"])] = record
-    if not last:
+    of_window = [one for one in spectra if one.window == "assimilation"]
+    if not last and not of_window:
         return ""
-    spectra = []
-    for one in innovations:
-        for values, role in ((one.innovation, ""), (one.residual, "O-A")):
-            mean = _root_mean_square(values)
-            spectra.append(Line(one.run, [(float(i), v) for i, v in enumerate(mean)], styles[one.run], role))
-    n_scales = max((len(line.points) for line in spectra), default=0)
-    charts = [_by_scale("Innovations O-B, residuals O-A (dotted)", spectra, n_scales, _UNIT, (0.0, None))]
-    for key, title, unit, top in _BY_SCALE:
-        found = {run: record[key] for run, record in last.items() if record.get(key)}
-        n = max((len(values) for values in found.values()), default=0)
+    charts = []
+    for title, thick, dotted in _SPECTRA:
+        chosen = [one for one in of_window if one.quantity in (thick, dotted)]
         lines = [
-            Line(run, [(float(i), _number(v)) for i, v in enumerate(values)], styles[run])
-            for run, values in found.items()
+            Line(one.run, _points(one.values.tolist()), styles[one.run], dotted if one.quantity == dotted else "")
+            for one in chosen
         ]
+        n = max((one.values.size for one in chosen), default=0)
+        charts.append(_by_scale(title, lines, n, _UNIT, (0.0, None)))
+    for key, title, unit, top in _BY_SCALE:
+        of_last = {run: record[key] for run, record in last.items() if record.get(key)}
+        n = max((len(values) for values in of_last.values()), default=0)
+        lines = [Line(run, _points(values), styles[run]) for run, values in of_last.items()]
         level = 1.0 if "chi" in key else None
         charts.append(_by_scale(title, lines, n, unit, (0.0, top), level))
-    times = sorted({str(record["time"]) for record in last.values()})
-    when = f"{datetime.fromisoformat(times[-1]):%Y-%m-%d %H:%M} UTC"
-    note = (
-        f'<p class="rule">Of the last analysis of each run, {when}; O-B and O-A are means over time. Values of a scale '
-        "are those of white errors that have the same energy in it.</p>"
-    )
-    shown = {*last, *(one.run for one in innovations)}
+    texts = ["Innovations, errors, increments and spread are root mean squares over the assimilation window."]
+    if last:
+        time = max(str(record["time"]) for record in last.values())
+        texts.append(
+            f"Gains and learned errors are of the last analysis, {datetime.fromisoformat(time):%Y-%m-%d %H:%M} UTC."
+        )
+    texts.append("Values of a scale are those of white errors that have the same energy in it.")
+    note = f'<p class="rule">{" ".join(texts)}</p>'
+    shown = {*last, *(one.run for one in of_window)}
     return legend({run: style for run, style in styles.items() if run in shown}) + note + _charts(charts)
 
 
@@ -135,10 +155,8 @@ def _by_scale(
     return line_chart(title, lines, unit=unit, y_range=y_range, times=False, x_title=axis, x_ticks=ticks, level=level)
 
 
-def _root_mean_square(values: FloatArray) -> list[float]:
-    """Return root mean squares over time, (n_time, n_scales) -> n_scales; NaN where nothing is known."""
-    columns = [[v for v in column if math.isfinite(v)] for column in values.T.tolist()]
-    return [math.sqrt(math.fsum(v * v for v in c) / len(c)) if c else math.nan for c in columns]
+def _points(values: Sequence[float | None]) -> list[tuple[float, float]]:
+    return [(float(scale), _number(value)) for scale, value in enumerate(values)]
 
 
 def ensemble_charts(ensembles: Records, layer: str, since: datetime | None) -> str:
@@ -200,12 +218,18 @@ def water_table(cycles: Records) -> str:
     return "\n".join(table_lines(headings, rows))
 
 
-def region_table(innovations: Sequence[InnovationDiagnostics]) -> str:
-    """Innovations of every run by region of the campaign, as Markdown; empty if none are stored."""
+def region_table(innovations: Sequence[InnovationDiagnostics], *, by_scale: bool = False) -> str:
+    """Innovations of every run by region of the campaign, as Markdown; empty if none are stored.
+
+    With ``by_scale`` each region has a row for each scale.
+    """
     from landda_hpc.io.markdown import table_lines
 
-    def text(value: float, form: str) -> str:
-        return f"{value:{form}}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "-"
+    def text(value: Any, form: str) -> str:
+        if not math.isfinite(value):
+            return "-"
+        written = f"{value:{form}}"
+        return written.lstrip("+-") if float(written) == 0.0 else written.replace("-", "\N{MINUS SIGN}")
 
     known = [(one, one.regions) for one in innovations if one.regions is not None]
     rows = []
@@ -213,21 +237,31 @@ def region_table(innovations: Sequence[InnovationDiagnostics]) -> str:
         for one, found in known:
             lag = f" ({one.lag[0]:g} h)" if one.lag.size else ""
             correlation = found.autocorrelation[0, number] if one.lag.size else math.nan
-            rows.append(
-                (
-                    name,
-                    one.run,
-                    f"{found.count[number]:.0f}",
-                    text(found.mean[number], "+.4f"),
-                    text(found.std[number], ".4f"),
-                    text(found.normalised_std[number], ".2f"),
-                    text(correlation, "+.2f") + (lag if math.isfinite(correlation) else ""),
+            parts: list[tuple[Any, ...]] = [
+                ([], found.mean[number], found.std[number], found.normalised_std[number], correlation)
+            ]
+            if by_scale:
+                columns = (found.scale_mean, found.scale_std, found.scale_normalised_std, found.scale_autocorrelation)
+                values = zip(*(column[number] for column in columns), strict=True)
+                parts = [([str(scale)], *of_scale) for scale, of_scale in enumerate(values)]
+            for labels, mean, std, normalised, correlation in parts:
+                rows.append(
+                    (
+                        name,
+                        one.run,
+                        *labels,
+                        f"{found.count[number]:.0f}",
+                        text(mean, "+.4f"),
+                        text(std, ".4f"),
+                        text(normalised, ".2f"),
+                        text(correlation, "+.2f") + (lag if math.isfinite(correlation) else ""),
+                    )
                 )
-            )
     if not rows:
         return ""
-    headings = ("region", "run", "values", "mean", "standard deviation", "normalised", "autocorrelation (lag)")
-    return "\n".join(table_lines(headings, rows, n_texts=2))
+    labels = ["scale"] if by_scale else []
+    headings = ("region", "run", *labels, "values", "mean", "standard deviation", "normalised", "autocorrelation (lag)")
+    return "\n".join(table_lines(headings, rows, n_texts=2 + len(labels)))
 
 
 def _charts(charts: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.bounds import RANGES, UNBOUNDED, Range, difference_range, interval_within
+from landda_hpc.verification.statistics.cell_errors import CellErrors, cell_errors
 from landda_hpc.verification.statistics.dependence import Bootstrap, score_dependence
 from landda_hpc.verification.statistics.groups import GroupMean, group_mean
 from landda_hpc.verification.statistics.intervals import Estimate, common_times, estimate_mean
@@ -102,10 +103,11 @@ def mean_patterns(series: PatternSeries, windows: Mapping[str, BoolArray], basel
 
 @dataclass(frozen=True, eq=False)
 class CellScores:
-    """Temporal scores of every cell in one window, and their means over regions."""
+    """Temporal scores and errors of every cell in one window, and means of the scores over regions."""
 
     window: str
     scores: TemporalScores
+    errors: CellErrors
     groups: tuple[GroupRow, ...]
     block_steps: int
 
@@ -164,7 +166,8 @@ def score_cells(
                         estimate = scores.differences[run][metric]
                         difference = group_mean(estimate, inside, ratios[region, run, metric, True], area)
                     rows.append(GroupRow(window, "cells", region, compared.layer, run, metric, mean, difference))
-        found.append(CellScores(window, scores, tuple(rows), steps))
+        errors = cell_errors(runs, reference, baseline, min_pairs)
+        found.append(CellScores(window, scores, errors, tuple(rows), steps))
     return found
 
 

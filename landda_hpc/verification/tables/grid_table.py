@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.formats.own.skill_file import NAMES
 from landda_hpc.grid import Grid
 from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
@@ -109,7 +110,8 @@ def write_reference_netcdf(
     """Write one layer of one reference as CF netCDF, atomically.
 
     Variables: pattern_<score>(region, run, time); for each metric r, anomaly_r, ubrmse, bias: <metric>, <metric>_low,
-    <metric>_high, <metric>_n_eff and <metric>_difference, <metric>_difference_low, _high (window, run, lat, lon).
+    <metric>_high, <metric>_n_eff and <metric>_difference, <metric>_difference_low, _high (window, run, lat, lon); rmse
+    and skill with the same dimensions.
 
     Parameters
     ----------
@@ -133,6 +135,14 @@ def write_reference_netcdf(
             values = np.array([[patterns.scores[region][run][name] for run in runs] for region in regions])
             attributes = {"long_name": long_name, "units": units}
             _field(file, f"pattern_{name}", ("region", "run", "time"), values, attributes)
+        for name in ("rmse", "skill"):
+            values = np.full((len(windows), len(runs), grid.n_cells), np.nan)
+            for i, window in enumerate(windows):
+                for run, array in getattr(window.errors, name).items():
+                    values[i, runs.index(run), cell] = array
+            long_name, units = NAMES[name]
+            shaped = values.reshape(len(windows), len(runs), *grid.shape)
+            _field(file, name, ("window", "run", "lat", "lon"), shaped, {"long_name": long_name, "units": units})
         for metric, (long_name, units) in METRICS.items():
             for part, what, unit in (
                 ("", "", units),

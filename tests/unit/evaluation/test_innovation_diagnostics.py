@@ -8,6 +8,7 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
@@ -16,7 +17,7 @@ from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.evaluation.innovation_diagnostics import N_LAGS, autocorrelation, directions
-from landda_hpc.evaluation.regional_innovations import RegionCells, regional_innovations
+from landda_hpc.evaluation.regional_innovations import RegionCells, RegionScales, regional_innovations
 from landda_hpc.evaluation.stored_innovations import StoredAnalysis, StoredInnovations
 from landda_hpc.formats.own.innovation_file import (
     InnovationDiagnostics,
@@ -31,7 +32,16 @@ from landda_hpc.verification.figures.innovation_scales import (
     draw_innovation_scales,
     plan_innovations,
 )
+from landda_hpc.verification.figures.spectra import plan_spectra
 from landda_hpc.verification.pages.campaign_charts import region_table
+from landda_hpc.verification.tables.spectra import (
+    BEFORE,
+    INCREMENT,
+    has_spectra,
+    spectra,
+    write_innovation_csv,
+    write_spectra_csv,
+)
 
 SHAPE = (64, 96)
 FRAME = Curvelet2D(SHAPE, angles_coarse=8)
@@ -79,7 +89,11 @@ def test_innovations_by_region_are_those_of_known_errors() -> None:
     stored = replace(shifted, _read=read)
     _, correlation, _ = autocorrelation(stored, cells)
     assumed = np.where(north, 0.05, 0.025) * np.ones(SHAPE)
-    found = regional_innovations(stored, cells, assumed, correlation)
+    scales = WedgeGroups(FRAME, "per_scale")
+    parts = RegionScales(cells, FRAME, scales)
+    _, of_parts, _ = autocorrelation(stored, parts, n_lags=1)
+    by_scale = np.full(scales.n, 0.05)
+    found = regional_innovations(stored, parts, assumed, by_scale, correlation, parts.table(of_parts[0]))
     assert found.names == ("Globe", "north", "south")
     np.testing.assert_array_equal(found.count, [30 * 60 * 64, 30 * 60 * 32, 30 * 60 * 32])
     # The fields are AR(1) in time with rho 0.6: a quarter of the 57600 values of a half counts as independent.
@@ -91,11 +105,23 @@ def test_innovations_by_region_are_those_of_known_errors() -> None:
     np.testing.assert_allclose(correlation[0, 1], (0.6 * 0.05**2 + 0.02**2) / (0.05**2 + 0.02**2), atol=0.02)
     values = np.concatenate([(o.pair.innovation / assumed)[o.pair.observed] for o in stored])
     assert found.normalised_std[0] == pytest.approx(values.std(), rel=1e-9)
-    without = regional_innovations(stored, cells, None, correlation)
-    assert np.isnan(without.normalised_std).all()
-    nowhere = regional_innovations(stored, RegionCells((Region("x", 0.0, 0.1, 0.1, 0.2),), regular_grid(*SHAPE)), None,
-                                   correlation[:, :1])  # fmt: skip
+    # By scale: the means add up to the region's; so do the energies of the departures from it (Parseval).
+    np.testing.assert_allclose(found.scale_mean.sum(axis=1), found.mean, rtol=1e-9)
+    np.testing.assert_allclose(found.scale_std[1:, 1:], 0.05, rtol=0.05)
+    np.testing.assert_allclose(found.scale_normalised_std, found.scale_std / 0.05)
+    times_seen = sum(one.pair.observed.astype(np.float64) for one in stored)
+    for number, mask in enumerate(cells.masks):
+        white = scales.by_block(FRAME.wedge_variance(np.where(mask, times_seen, 0.0)))
+        energy = (white * found.scale_std[number] ** 2).sum()
+        assert energy == pytest.approx(found.count[number] * found.std[number] ** 2, rel=1e-9)
+    np.testing.assert_allclose(found.scale_autocorrelation[2, 1:], 0.6, atol=0.04)
+    unknown = np.full(scales.n, np.nan)
+    without = regional_innovations(stored, parts, None, unknown, correlation, found.scale_autocorrelation)
+    assert np.isnan(without.normalised_std).all() and np.isnan(without.scale_normalised_std).all()
+    nothing = RegionScales(RegionCells((Region("x", 0.0, 0.1, 0.1, 0.2),), regular_grid(*SHAPE)), FRAME, scales)
+    nowhere = regional_innovations(stored, nothing, None, unknown, correlation[:, :1], unknown[None])
     assert nowhere.count[0] == 0 and np.isnan(nowhere.mean[0]) and np.isnan(nowhere.std[0])
+    assert np.isnan(nowhere.scale_mean).all() and np.isnan(nowhere.scale_std).all()
 
 
 def test_missing_times_make_fewer_pairs() -> None:
@@ -129,6 +155,7 @@ def diagnostics(name: str = "learned") -> InnovationDiagnostics:
             ("Globe", "Sahel"), np.array([90.0, 0.0]), np.array([-0.012, np.nan]), np.array([0.05, np.nan]),
             np.array([np.nan, np.nan]) if name == "control" else np.array([1.25, np.nan]),
             np.array([[0.31, np.nan], [0.1, np.nan]]),
+            *(np.stack([np.arange(n_scales) / 100.0 + shift, np.full(n_scales, np.nan)]) for shift in (-0.01, 1, 2, 3)),
         ),
     )  # fmt: skip
 
@@ -142,7 +169,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(found, name), getattr(one, name))
     assert found.regions is not None and one.regions is not None
     assert found.regions.names == ("Globe", "Sahel")
-    for name in ("count", "mean", "std", "normalised_std", "autocorrelation"):
+    for name in ("count", "mean", "std", "normalised_std", "autocorrelation", "scale_mean", "scale_autocorrelation"):
         np.testing.assert_array_equal(getattr(found.regions, name), getattr(one.regions, name))
     write_innovation_diagnostics(tmp_path / "without.nc", replace(one, regions=None))
     assert read_innovation_diagnostics(tmp_path / "without.nc").regions is None
@@ -168,6 +195,39 @@ def test_the_table_of_regions() -> None:
         "| Sahel | learned | 0 | - | - | - | - |",
     ]
     assert region_table([replace(diagnostics(), regions=None)]) == ""
+    lines = region_table([diagnostics()], by_scale=True).splitlines()
+    assert lines[0].startswith("| region | run | scale | values | mean")
+    assert lines[2:4] == [
+        f"| Globe | learned | 0 | 90 | {minus}0.0100 | 1.0000 | 2.00 | +3.00 (6 h) |",
+        "| Globe | learned | 1 | 90 | 0.0000 | 1.0100 | 2.01 | +3.01 (6 h) |",
+    ]
+
+
+def test_the_tables_of_scales(tmp_path: Path) -> None:
+    one = diagnostics()
+    cycles = [
+        {"time": time.isoformat(), "run": "learned", BEFORE: [0.3 + k, 0.4], INCREMENT: [0.1, 0.2]}
+        for k, time in enumerate(one.times[:4])
+    ]
+    until = START + timedelta(hours=12)
+    assert has_spectra(cycles) and not has_spectra([{"run": "control"}])
+    found = spectra(cycles, [one], START + timedelta(hours=6), until)
+    of = {(s.window, s.quantity): s for s in found}
+    before = of["assimilation", "background minus truth"]
+    assert before.n_times == 2
+    np.testing.assert_allclose(before.values, [np.sqrt((1.3**2 + 2.3**2) / 2), 0.4])
+    np.testing.assert_allclose(of["forecast", "background minus truth"].values, [3.3, 0.4])
+    departures = of["assimilation", "observation minus background"]
+    np.testing.assert_allclose(departures.values, np.sqrt((one.innovation[1:3] ** 2).mean(axis=0)))
+    write_spectra_csv(tmp_path / "spectra.csv", found)
+    table = pd.read_csv(tmp_path / "spectra.csv").set_index(["window", "quantity", "scale"])
+    assert table.loc[("assimilation", "background minus truth", 1), "std"] == pytest.approx(0.4)
+    write_innovation_csv(tmp_path / "innovations.csv", [one])
+    rows = pd.read_csv(tmp_path / "innovations.csv").set_index(["region", "scale"])
+    assert rows.loc[("Globe", "all"), "mean"] == pytest.approx(-0.012) and rows.loc[("Globe", "1"), "std"] == 1.01
+    assert len(rows) == 2 * (1 + FRAME.n_scales) and np.isnan(rows.loc[("Sahel", "0"), "mean"])
+    part = plan_spectra(lambda: found, tmp_path)[0]
+    assert part.make() is not None and imread(part.path).shape[1] > 600
 
 
 def test_figures_of_scales_and_directions(tmp_path: Path) -> None:
@@ -183,7 +243,7 @@ def test_figures_of_scales_and_directions(tmp_path: Path) -> None:
 
 
 def test_runs_with_other_scales_are_not_drawn_together(tmp_path: Path) -> None:
-    one = diagnostics()
+    one = replace(diagnostics(), regions=None)
     other = replace(one, scale=one.scale * 2, **{
         name: np.pad(getattr(one, name), ((0, 0), (0, FRAME.n_scales - 1)), constant_values=1.0)
         for name in ("innovation", "residual", "gain", "chi_square", "autocorrelation")

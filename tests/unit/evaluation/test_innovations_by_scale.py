@@ -20,6 +20,7 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.random_fields.plane import gaussian_power, periodic_field
+from landda_hpc.verification.tables.spectra import AFTER, BEFORE, INCREMENT, SPREAD
 
 GRID = regular_grid(64, 96, south=0.0, north=64.0, west=0.0, east=96.0)
 SHAPE = GRID.shape
@@ -59,6 +60,30 @@ def test_white_innovations_have_their_standard_deviation_in_every_wedge() -> Non
     np.testing.assert_allclose(found[GAIN], 0.25, rtol=1e-9)
     assert not InnovationsByScale([run], GRID)(run, b, None, np.full(SHAPE, np.nan))
     assert set(InnovationsByScale([run], GRID)(run, b, None, y)) == {INNOVATION}
+
+
+def test_errors_increments_and_spread_have_their_standard_deviation_in_every_scale() -> None:
+    run, truth = run_of(ENKF), np.full(SHAPE, 0.3)
+    background, _ = images(0.03, 0.0, 5)
+    background[:10, :20] = np.nan
+    # An increment of -1.5 times the error leaves -0.5 times of it.
+    analysis = background - 1.5 * (background - truth)
+    rng = np.random.default_rng(6)
+    members = [background + 0.02 * rng.standard_normal(SHAPE) for _ in range(8)]
+    statistics = InnovationsByScale([run], GRID)
+    found = statistics.errors(run, background, analysis, truth, members)
+    assert set(found) == {BEFORE, AFTER, INCREMENT, SPREAD}
+    np.testing.assert_allclose(found[BEFORE][1:], 0.03, rtol=0.15)
+    np.testing.assert_allclose(found[AFTER], 0.5 * np.array(found[BEFORE]), rtol=1e-9)
+    np.testing.assert_allclose(found[INCREMENT], 1.5 * np.array(found[BEFORE]), rtol=1e-9)
+    np.testing.assert_allclose(found[SPREAD][1:], 0.02, rtol=0.1)
+    # Parseval: the energies of the scales are that of the image.
+    _, wedges, scales = statistics._frames.of(run) or (None, None, None)
+    assert wedges is not None and scales is not None
+    white = scales.by_block(wedges.white(np.isfinite(background)))
+    assert (white * np.square(found[BEFORE])).sum() == pytest.approx(np.nansum((background - truth) ** 2), rel=1e-9)
+    assert set(statistics.errors(run, background, None, None)) == set()
+    assert statistics.errors(run, background, None, truth)[BEFORE] == found[BEFORE]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +134,4 @@ def test_a_grid_without_curvelets_has_no_scales() -> None:
     run, small = run_of(POINTWISE), regular_grid(6, 8)
     image = np.full(small.shape, 0.2)
     assert InnovationsByScale([run], small)(run, image, image, image + 0.01) == {}
+    assert InnovationsByScale([run], small).errors(run, image, image, image + 0.01) == {}
