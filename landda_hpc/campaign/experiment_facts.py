@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-from landda_hpc.config import CampaignConfig, Observations, Run, TwinConfig, settings_text
+from landda_hpc.config import OPERATIONAL_STD, CampaignConfig, Observations, Run, TwinConfig, settings_text
 from landda_hpc.instances.domain import Domain
 from landda_hpc.storage import checkpoint
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -76,7 +76,18 @@ def run_words(run: Run, cycles: Sequence[Mapping[str, Any]]) -> str:
     """Return method, settings and errors of a run."""
     members = "" if run.ensemble is None else f", ensemble of {run.ensemble.members} model states"
     errors = error_words(run, next((r for r in reversed(cycles) if r["run"] == run.name and "gain_mean" in r), None))
+    errors = "; ".join(text for text in (errors, baseline_words(run)) if text)
     return f"{run.method}{members}; settings: {_plain(run.changed_settings())}{f'; {errors}' if errors else ''}"
+
+
+def baseline_words(run: Run) -> str:
+    """Return that a run is the baseline of static errors, if it is; otherwise an empty text."""
+    if run.static_background_std != OPERATIONAL_STD:
+        return ""
+    return (
+        f"baseline: the static background error of operational land analyses, {OPERATIONAL_STD:g} m³ m⁻³ in every cell "
+        "and analysed layer"
+    )
 
 
 def error_words(run: Run, last: Mapping[str, Any] | None) -> str:
@@ -86,10 +97,14 @@ def error_words(run: Run, last: Mapping[str, Any] | None) -> str:
         how = "learned" if last.get("is_learned") == 1.0 else "not yet learned" if "is_learned" in last else "assumed"
         spans = [f"{name} {_span(last[key])}" for name, key in pairs]
         return f"errors {how}: {', '.join(spans)} m³ m⁻³ from the coarsest scale to the finest"
-    assumed = [(name, getattr(run, f"{name}_std", None)) for name in ("background", "observation")]
+    models = {name: getattr(run, f"{name}_errors", None) for name in ("background", "observation")}
+    assumed = [
+        (name, getattr(run, f"{name}_std", None) if model is None else model.constant_std)
+        for name, model in models.items()
+    ]
     if all(std is not None for _, std in assumed):
         return f"errors assumed: {', '.join(f'{name} {std:g}' for name, std in assumed)} m³ m⁻³"
-    gain = getattr(run, "gain", None)
+    gain = getattr(run, "gain", None) if models["background"] is None else None
     return f"gain assumed: {gain:.3g}" if isinstance(gain, float) else ""
 
 

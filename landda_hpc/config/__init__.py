@@ -64,6 +64,7 @@ from landda_hpc.config.reading import (
 )
 from landda_hpc.config.runs import (
     METHODS,
+    OPERATIONAL_STD,
     AssimilatingRun,
     DriftConfig,
     OverlapDepth,
@@ -86,6 +87,7 @@ __all__ = [
     "CHECKS",
     "METHODS",
     "MODELS",
+    "OPERATIONAL_STD",
     "PRODUCT_ENTRIES",
     "STATION_ENTRIES",
     "AnomalyConfig",

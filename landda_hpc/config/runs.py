@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from landda_hpc.config.observations import Observations
     from landda_hpc.config.output import ParallelConfig
 
+OPERATIONAL_STD: Final = 0.05
+"""Static background error of the soil layers in operational land analyses, m3 m-3, which baselines use."""
+
 BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth for which the built-in vertical regression is valid, m."""
 
@@ -98,6 +101,11 @@ class AnyRun(Section):
         sections = (self, *(getattr(self, name) for name in type(self).model_fields))
         learning = (section for section in sections if getattr(section, "varies", True))  # not from a file
         return any(getattr(section, "referee", False) is True for section in learning)
+
+    @property
+    def static_background_std(self) -> float | None:
+        """Standard deviation of background errors if the method analyses each cell with one number; None otherwise."""
+        return None
 
     @property
     def uses_stations(self) -> bool:

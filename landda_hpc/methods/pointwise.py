@@ -53,6 +53,11 @@ class PointwiseRun(AnalysingRun):
         """See ``AnyRun.curvelet_frame``: errors that are learned need one."""
         return FrameConfig() if self.background_errors is not None else None
 
+    @property
+    def static_background_std(self) -> float | None:
+        """See ``AnyRun.static_background_std``."""
+        return None if self.background_errors is None else self.background_errors.constant_std
+
     def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         problems = super().problems(observations, parallel)

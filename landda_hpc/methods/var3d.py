@@ -315,6 +315,13 @@ class Var3dPointRun(Var3dObservationTerm):
     method: Literal["var3d_point"] = "var3d_point"
     name: str = Field("var3d_point", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
+    @property
+    def static_background_std(self) -> float | None:
+        """See ``AnyRun.static_background_std``."""
+        if self.background_archive is not None or self.background_errors is not None:
+            return None
+        return self.background_std
+
 
 class Var3dImageRun(Var3dImageTerm):
     """3D-Var with the image term in place of the observation term, J_B + J_I."""

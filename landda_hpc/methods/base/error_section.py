@@ -25,6 +25,11 @@ class ErrorSection(Section):
         """Whether the errors become known at each analysis only, so that ``build`` cannot make a model of them."""
         return False
 
+    @property
+    def constant_std(self) -> float | None:
+        """Standard deviation if it is one number and the errors are independent from cell to cell; None otherwise."""
+        return None
+
     @abstractmethod
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ErrorModel:
         """Make the error model.

@@ -23,6 +23,11 @@ class WhiteErrorsConfig(ErrorSection):
         description="standard deviation, m3 m-3: a number, or a netCDF image of it under data_root"
     )
 
+    @property
+    def constant_std(self) -> float | None:
+        """See ``ErrorSection.constant_std``."""
+        return self.std if isinstance(self.std, float) else None
+
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> WhiteErrors:
         """See ``ErrorSection.build``."""
         from landda_hpc.analysis.error_models import WhiteErrors

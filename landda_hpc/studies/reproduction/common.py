@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.config import AssimilatingRun, Forcing, Model, TimeConfig, TwinConfig, TwinObservations
+from landda_hpc.config import OPERATIONAL_STD, AssimilatingRun, Forcing, Model, TimeConfig, TwinConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.studies.reproduction import sentences
@@ -17,7 +18,7 @@ from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.verification.figures.paper_series import DAILY_FROM_DAYS, Profile, draw_sections, read_profiles
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
-from landda_hpc.verification.tables.side_by_side import ScoreOf, measure, side_by_side
+from landda_hpc.verification.tables.side_by_side import ComparedRuns, ScoreOf, measure, side_by_side
 
 
 def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
@@ -111,6 +112,7 @@ def write_table(page: Page, m: CampaignData) -> None:
     figures = [one for one in m.benchmarks if one.kind == "images"]
     page.section("Published values and those of the campaign")
     page.text(side_by_side(figures, m.records, m.compared, m.references, m.since, m.config.time.assimilation_end))
+    page.text(_baseline_scores(m))
     left_out = f" Means exclude times before {stamp(m.since)}." if m.since is not None else ""
     last, days = m.last_time("forecast"), ""
     if last is not None and any(one.day is not None for one in figures):
@@ -120,6 +122,29 @@ def write_table(page: Page, m: CampaignData) -> None:
         "SCC is dimensionless, RMSE and ubRMSE are in m3 m-3; values are means over the window unless stated "
         f"otherwise. A run's state is its analysis, if there is one.{left_out}{days} '-' means that the campaign has "
         f"no such score{_why_no_score(m)}."
+    )
+
+
+def _baseline_scores(m: CampaignData) -> str:
+    """Scores of the run with static errors, next to those of the paper's assimilation; empty without one."""
+    run = next((run.name for run in m.config.runs if run.static_background_std == OPERATIONAL_STD), None)
+    if run is None:
+        return ""
+    names, parts = {"scc": "SCC", "ubrmse": "ubRMSE"}, []
+    for reference in m.references:
+        values = {}
+        for compared in (ComparedRuns(m.compared.control, run), m.compared):
+            wanted = [ScoreOf(m.layer, "assimilation", score, True) for score in ("scc", "ubrmse")]
+            values[compared.assimilation] = [measure(m.records, one, compared, reference, m.since) for one in wanted]
+        texts = [f"{name} {a:.3f} ({b:.3f})" for name, a, b in zip(names.values(), *values.values(), strict=True)]
+        if not any(math.isnan(value) for of_run in values.values() for value in of_run):
+            parts.append(f"{sentences.enumerated(texts)} against the {reference}")
+    if not parts:
+        return ""
+    return (
+        f"**Baseline.** `{run}` analyses each cell with the static background error of operational land analyses, "
+        f"{OPERATIONAL_STD:g} m3 m-3 in every cell and analysed layer. At {m.layer}, in brackets those of "
+        f"`{m.compared.assimilation}`: {'; '.join(parts)}."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import parse_config
+from landda_hpc.config import OPERATIONAL_STD, parse_config
 from landda_hpc.studies.reproduction.data_folder import DataFolder, FoundFiles
 from landda_hpc.studies.reproduction.experiment import PaperName
 
@@ -162,11 +162,13 @@ def _runs_and_output(paper: PaperName, *, is_embedded: bool) -> dict[str, Any]:
         errors = {"background_std": 0.15, "observation_std": 0.10}
         of_paper: list[dict[str, Any]] = [
             {"method": "pointwise"},
+            _static_error("pointwise", **_white(background=OPERATIONAL_STD, observation=0.10)),
             {"method": "enkf_like", "members": 50, **errors, "estimator": "sampled"},
         ]
         series, hours, output = {"to_depth_m": 1.0}, 3, {"every_hours": 720}
     else:
         of_paper = [{"method": name, "layers": "upper_three"} for name in ("var3d_point", "var3d_image", "var3d_both")]
+        of_paper.append(_static_error("var3d_point", layers="upper_three", background_std=OPERATIONAL_STD))
         series, hours, output = {"to_depth_m": 0.28}, 1, {"every_hours": 72}
     if is_embedded:  # CoLM would be started for every record
         series["every_hours"] = hours
@@ -175,6 +177,15 @@ def _runs_and_output(paper: PaperName, *, is_embedded: bool) -> dict[str, Any]:
         "checkpoint": {"every_hours": 120, "keep_last": 2},
         "output": {**output, "series": series},
     }
+
+
+def _static_error(method: str, **settings: Any) -> dict[str, Any]:
+    """A baseline: an analysis of each cell with the static background error of operational systems."""
+    return {"method": method, "name": "static_error", **settings}
+
+
+def _white(**stds: float) -> dict[str, Any]:
+    return {f"{name}_errors": {"kind": "white", "std": std} for name, std in stds.items()}
 
 
 def _assimilated(product: str, data: DataFolder, calendar: _Calendar, ready: ReadyConfig) -> dict[str, Any]:
@@ -323,7 +334,8 @@ def _commented(paper: PaperName, root: Path, sections: Mapping[str, Any], ready:
     lines = [
         f"# {_TITLES[paper]}, with the data in",
         f"# {root}",
-        "# and, for comparison, a run that learns its errors. Written by 'landda init --paper'. Next:",
+        "# and, for comparison, a run with static errors as in operational systems, and a run that learns its errors.",
+        "# Written by 'landda init --paper'. Next:",
         "#   landda check THIS_FILE                       opens every file, and estimates the cost",
         f"#   landda study reproduce {paper} --config THIS_FILE     the experiment, and the page of figures",
     ]

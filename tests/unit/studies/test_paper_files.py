@@ -56,7 +56,7 @@ def test_everything_in_the_layouts_of_the_providers(tmp_path: Path) -> None:
     assert config.catalogue["rain"].product == "era5_land" and config.catalogue["rain"].path == "land/tp_%Y-%m.nc"
     assert config.catalogue["cma"].path == "stations/cma" and config.catalogue["ismn"].path == "stations/ismn_us.zip"
     assert [stations.entry for stations in config.verification.stations] == ["cma", "ismn"]
-    assert [run.method for run in config.runs] == ["control", "pointwise", "enkf_like", "learned"]
+    assert [run.method for run in config.runs] == ["control", "pointwise", "pointwise", "enkf_like", "learned"]
     assert "Missing: weather" not in printed and "Missing: stations" not in printed
 
 
