@@ -224,6 +224,8 @@ class CampaignConfig(Section):
                     f"{section}.entry = {assimilated} has stations ({entry.product}), which serve for "
                     f"verification only; name an entry with a gridded product"
                 )
+            elif entry is not None and not entry.has_soil_moisture:
+                problems.append(f"{section}.entry = {assimilated} has rain and no soil moisture ({entry.product})")
             innovation = product.quality.innovation
             if innovation is not None and innovation.run not in (None, *names):
                 problems.append(
@@ -263,7 +265,9 @@ class CampaignConfig(Section):
         if referee.kind == "twin" and self.twin is None:
             problems.append("referee.kind = twin needs the section 'twin' (the nature run)")
         entry = self.catalogue.get(referee.catalogue_entry or "")
-        if referee.catalogue_entry is not None and (entry is None or entry.is_gridded == (referee.kind == "stations")):
+        if referee.catalogue_entry is not None and (
+            entry is None or entry.is_gridded == (referee.kind == "stations") or not entry.has_soil_moisture
+        ):
             found = "is missing" if entry is None else f"has product {entry.product}"
             problems.append(
                 f"referee.entry: needs an entry of {'stations' if referee.kind == 'stations' else 'a gridded product'} "
@@ -344,7 +348,8 @@ class CampaignConfig(Section):
         wanted += [("precipitation", asked.precipitation, True)] if asked.precipitation is not None else []
         for key, name, is_gridded in wanted:
             entry = self.catalogue.get(name)
-            if entry is None or entry.is_gridded != is_gridded:
+            lacks_water = key == "references" and entry is not None and not entry.has_soil_moisture
+            if entry is None or entry.is_gridded != is_gridded or lacks_water:
                 found = "is missing" if entry is None else f"has product {entry.product}"
                 problems.append(
                     f"verification.{key}: needs an entry of {'a gridded product' if is_gridded else 'stations'} in the "

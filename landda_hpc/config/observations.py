@@ -320,6 +320,9 @@ class CatalogueEntry(Section):
     is_gridded: ClassVar[bool]
     """Whether the data are images, which can be assimilated, or stations."""
 
+    has_soil_moisture: ClassVar[bool] = True
+    """Whether the data hold soil moisture, or only rain, for figures."""
+
     product: str = Field(description="product in the files")
     path: FilePattern = Field(
         description="path under data_root. Gridded product: a pattern with strftime codes for the time (which define "
@@ -370,7 +373,7 @@ PRODUCT_ENTRIES: Final[Registry[CatalogueEntry]] = Registry(
     "landda_hpc.formats.products.entries",
     order=(
         "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
-        "esa_cci", "smos_l3", "smos_l4", "ascat", "cgls_swi", "cf",
+        "esa_cci", "smos_l3", "smos_l4", "ascat", "cgls_swi", "cf", "cma_merged_rain",
     ),
     group="landda_hpc.products",
 )  # fmt: skip

@@ -148,6 +148,9 @@ class VerificationConfig(Section):
     place: Literal["nearest", "bilinear"] = Field(
         "nearest", description="cells that are compared with a station: the nearest scored cell, or the four around it"
     )
+    place_of_days: Literal["nearest", "bilinear"] | None = Field(
+        None, description="the same for anomaly maps of single days, as [B26] Fig. 12 (bilinear); default: 'place'"
+    )
     tolerance_minutes: Minutes = Field(30.0, description="maximum time between a state and a station's value")
     anomaly: AnomalyConfig = Field(
         default_factory=AnomalyConfig, description="climatology of the anomalies for temporal correlation"

@@ -13,7 +13,7 @@ import numpy as np
 
 from landda_hpc.config import VerificationConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
+from landda_hpc.evaluation.rain import RainAmounts, bars_of_cell, rainiest_day
 from landda_hpc.instances.domain import Domain
 from landda_hpc.regions import Region
 from landda_hpc.verification.figures.maps import Coastline, Ground
@@ -65,7 +65,7 @@ class Drawing:
     window: tuple[datetime, datetime]
     domain: Domain
     baseline: str | None
-    rain: DailyRain | None
+    rain: RainAmounts | None
     ground: Ground
     folder: Path
     regions: Sequence[Region] = ()

@@ -17,7 +17,7 @@ from landda_hpc.config import (
 )
 from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.errors import LandDAError
-from landda_hpc.evaluation.daily_rain import rain_files
+from landda_hpc.evaluation.rain import rain_files
 from landda_hpc.evaluation.references import chosen_depths
 from landda_hpc.evaluation.stations import choose_depths, load_stations
 from landda_hpc.formats.products.precipitation import read_precipitation

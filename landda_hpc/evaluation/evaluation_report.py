@@ -14,8 +14,8 @@ from rich.table import Table
 
 from landda_hpc.config import CampaignConfig, Observations, Referee, ReferenceConfig, VerificationConfig
 from landda_hpc.evaluation import references, stations
-from landda_hpc.evaluation.daily_rain import daily_rain
 from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
+from landda_hpc.evaluation.rain import figure_rain
 from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.evaluation.reference_figures import (
     draw_cell_maps,
@@ -139,7 +139,7 @@ def verify_campaign(
         setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee, assimilated)
         drawing = None
         if with_figures:
-            rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
+            rain = gaps.attempt("rain", lambda: figure_rain(series, setup), None)
             window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
             ground = make_ground(domain)
             drawing = Drawing(asked, window, domain, series.baseline, rain, ground, figures, regions, judged)

@@ -91,10 +91,20 @@ def skill_maps(campaign: JudgedCampaign, domain: Domain, gaps: Gaps) -> list[Ski
     The states are those of the recorded series, after the analysis where there was one; without series the truth and
     the states of the stored images. Times are those of the assimilation window that count in the tables.
     """
+    found = [one for one in _all_fields(campaign, domain, gaps) if one is not None]
+    for one in found:
+        if not np.isfinite(one.fields["rmse"]).any():
+            what = f"errors by cell against {one.reference}"
+            gaps.add(what, "no cell has two common times in the assimilation window", is_fault=False)
+    return [one for one in found if np.isfinite(one.fields["rmse"]).any()]
+
+
+def _all_fields(campaign: JudgedCampaign, domain: Domain, gaps: Gaps) -> list[SkillFields | None]:
+    """Errors against each reference; None for those that cannot be used."""
     found: list[SkillFields | None] = []
     if not list_series(series_folder(campaign.folder)):
         of_images = partial(_from_images, campaign, domain)
-        return [one for one in [gaps.attempt(f"errors by cell against the {TRUTH}", of_images, None)] if one]
+        return [gaps.attempt(f"errors by cell against the {TRUTH}", of_images, None)]
     nothing: CampaignSeries | None = None
     open_series = partial(CampaignSeries, campaign.folder, domain, campaign.runs, campaign.time, campaign.scored_since)
     series = gaps.attempt("errors by cell", open_series, nothing)
@@ -111,7 +121,7 @@ def skill_maps(campaign: JudgedCampaign, domain: Domain, gaps: Gaps) -> list[Ski
         settings = asked.model_copy(update={"depths_m": (depth,), "averaging": "instant"})
         of_product = partial(_from_series, judge, domain, name, depth, partial(_read, judge, settings))
         found.append(gaps.attempt(f"errors by cell against {name}", of_product, None))
-    return [one for one in found if one is not None]
+    return found
 
 
 def _read(judge: Judge, settings: ReferenceConfig) -> FloatArray:

@@ -93,7 +93,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
 def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
     """Draw anomalies of single days at stations, and the rain, like [B26] Fig. 12."""
     figures: list[Figure] = []
-    stations = found.stations
+    stations, _ = found.of_days
     for one in days:
         panels = []
         for name, values in one.runs.items():
@@ -115,13 +115,16 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
             day=one.day,
             title=f"Anomalies of soil moisture at stations, {one.region.name}",
         )
-        window = found.windows[0].window
+        window, placed = found.windows[0].window, _PLACED[drawing.asked.place_of_days or drawing.asked.place]
         text = (
-            f"Daily anomalies from the mean of the {window} window at stations, {one.region.name}, {one.day}"
-            f"{'' if rain is None else f'; {drawing.rain_label}'}."
+            f"Daily anomalies from the mean of the {window} window at stations, {one.region.name}, {one.day}, with the "
+            f"model {placed}{'' if rain is None else f'; {drawing.rain_label}'}."
         )
         figures.append(Figure("day", path, text, window, region=one.region.name))
     return figures
+
+
+_PLACED = {"nearest": "in the nearest scored cell", "bilinear": "interpolated bilinearly to the stations"}
 
 
 def _drawn(found: StationVerification, region: Region, drawing: Drawing) -> tuple[list[int], str]:

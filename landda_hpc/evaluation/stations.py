@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class StationVerification:
     points : representativeness differences between points and cells.
     windows : scores of each window.
     regions : regions with separate means, maps and figures.
+    of_days : stations and series of the runs for anomalies of single days, which may be placed in another way.
     """
 
     stations: StationSet
@@ -63,6 +64,7 @@ class StationVerification:
     points: Representativeness
     windows: Sequence[WindowScores]
     regions: Sequence[Region]
+    of_days: tuple[StationSet, Mapping[str, FloatArray]]
 
 
 def anomaly_rule(asked: AnomalyConfig) -> AnomalyRule:
@@ -113,16 +115,7 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
         return None
     # Entries of successive periods may have the same sensors.
     found = merge_series(found)
-    stations = make_station_set(
-        found,
-        series.times,
-        ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_scored)),
-        layers=[(depth_name(depth), depth) for depth in asked.depths_m],
-        n_layers=series.n_layers,
-        method=asked.place,
-        tolerance_minutes=asked.tolerance_minutes,
-        min_pairs=asked.min_pairs,
-    )
+    stations = _placed(found, series, setup, asked.place)
     stations.left_out.update(+outside)
     for reason, number in sorted(stations.left_out.items()):
         logger.info("%d sensors excluded: %s", number, reason)
@@ -131,8 +124,11 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
         why = f"none of {len(found)} sensors can be compared ({reasons}; see verification.min_pairs and .depths_m)"
         gaps.add("stations", why, is_fault=False)
         return None
-    take = {"water": lambda values: stations.at_places(unfrozen(values))}
-    runs = {name: series.collect(name, take)["water"] for name in series.runs}
+    runs = _at_stations(series, stations)
+    of_days = stations, runs
+    if asked.place_of_days not in (None, asked.place):
+        others = _placed(found, series, setup, asked.place_of_days)
+        of_days = others, _at_stations(series, others)
     points = representativeness(
         stations, domain.grid, domain.cells.cell, _among_tiles(series, stations, asked.depths_m)
     )
@@ -147,7 +143,33 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
         bootstrap=Bootstrap(asked.replicates, setup.seed),
     )
     note_windows("scores at stations", series, {window.window for window in windows}, asked.min_pairs, gaps)
-    return StationVerification(stations, runs, points, windows, regions)
+    return StationVerification(stations, runs, points, windows, regions, of_days)
+
+
+def _placed(
+    found: Sequence[StationSeries],
+    series: CampaignSeries,
+    setup: EvaluationSetup,
+    method: Literal["nearest", "bilinear"],
+) -> StationSet:
+    """Sensors with their cells, at the times of the series."""
+    asked, domain = setup.asked, setup.domain
+    return make_station_set(
+        found,
+        series.times,
+        ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_scored)),
+        layers=[(depth_name(depth), depth) for depth in asked.depths_m],
+        n_layers=series.n_layers,
+        method=method,
+        tolerance_minutes=asked.tolerance_minutes,
+        min_pairs=asked.min_pairs,
+    )
+
+
+def _at_stations(series: CampaignSeries, stations: StationSet) -> dict[str, FloatArray]:
+    """Series of every run at the stations, m3 m-3, (n_time, n_place); NaN where frozen."""
+    take = {"water": lambda values: stations.at_places(unfrozen(values))}
+    return {name: series.collect(name, take)["water"] for name in series.runs}
 
 
 def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
@@ -166,9 +188,9 @@ def anomalies_of_days(
     """Return anomalies of single days from the mean of the first window, at the uppermost sensors of each region."""
     if not found.windows:
         return []
-    stations, window = found.stations, found.windows[0]
+    (stations, of_runs), window = found.of_days, found.windows[0]
     times = [time for time, inside in zip(stations.times, window.is_inside, strict=True) if inside]
-    runs = {name: values[window.is_inside] for name, values in found.runs.items()}
+    runs = {name: values[window.is_inside] for name, values in of_runs.items()}
     anomalies = DailyAnomalies(runs, stations.observed[window.is_inside], times)
     surface = stations.layer == min(stations.layer)
     chosen: list[DayAnomalies] = []

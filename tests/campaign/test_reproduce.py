@@ -151,7 +151,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
         assert f"**Fig. {number}.**" in text, number
     assert "**Fig. 14** (SCC against CLDAS): not here." in text
     assert (
-        "Bars: daily precipitation of the model (different from the truth's), mean over the domain" in text
+        "Bars: hourly precipitation of the model (different from the truth's), mean over the domain" in text
         and not (page.parent / "verification").exists()
     )
     assert len(figures_of(page)) >= 18

@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from landda_hpc.commands.application import app
 from landda_hpc.config import GridConfig, apply_overrides, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError
-from landda_hpc.evaluation.daily_rain import recorded_rain
+from landda_hpc.evaluation.rain import recorded_rain
 from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
 from landda_hpc.instances.domain import make_grid
 from landda_hpc.parallel.communicator import SerialCommunicator
@@ -505,10 +505,11 @@ def test_days_of_esa_cci_are_from_noon_to_noon(verified: Path, tmp_path: Path) -
 
 @dataclass
 class Rained:
-    """Series of which only the rain is asked for: one time, two cells."""
+    """Series of which only the rain is asked for: two cells."""
 
-    amounts: dict[str, list[float]]
+    amounts: dict[str, list[float] | list[list[float]]]
     times: tuple[datetime, ...] = (datetime(2022, 6, 2, 6),)
+    step: timedelta = timedelta(hours=6)
 
     @property
     def instances(self) -> tuple[str, ...]:
@@ -519,7 +520,26 @@ class Rained:
         return tuple(name for name in self.amounts if name != "nature")
 
     def collect(self, instance: str, _wanted: object) -> dict[str, np.ndarray]:
-        return {"rain": np.array([self.amounts[instance]])}
+        return {"rain": np.array(self.amounts[instance]).reshape(len(self.times), 2)}
+
+
+def test_rain_of_days_and_of_hours_is_that_of_the_records() -> None:
+    """Records of 30 minutes around midnight: hours and days have the sums of what fell within them."""
+    half = timedelta(minutes=30)
+    times = tuple(datetime(2022, 6, 2, 22) + half * n for n in range(1, 7))
+    fallen = [[1.0, 0.0], [2.0, 1.0], [4.0, 0.0], [8.0, 0.0], [16.0, 2.0], [32.0, np.nan]]
+    series = cast("CampaignSeries", Rained({"control": fallen}, times, half))
+    hourly, daily = (recorded_rain(series, "control", timedelta(hours=n)) for n in (1, 24))
+    weights = np.array([1.0, 0.0])
+    assert hourly.bars(weights) == [
+        (datetime(2022, 6, 2, 22), 3.0), (datetime(2022, 6, 2, 23), 12.0), (datetime(2022, 6, 3, 0), 48.0),
+    ]  # fmt: skip
+    assert daily.bars(weights) == [(datetime(2022, 6, 2), 15.0), (datetime(2022, 6, 3), 48.0)]
+    assert (hourly.words, daily.words) == ("hourly", "daily")
+    np.testing.assert_array_equal(hourly.of(date(2022, 6, 2)), daily.of(date(2022, 6, 2)))
+    assert daily.bars(np.ones(2))[0][1] == 8.0 and np.isnan(daily.of(date(2022, 6, 3))[1])
+    coarse = recorded_rain(cast("CampaignSeries", Rained({"control": [1.0, 2.0]})), "control", timedelta(hours=1))
+    assert (coarse.words, coarse.begins) == ("6-hourly", (datetime(2022, 6, 2),)), "not finer than the records"
 
 
 def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:

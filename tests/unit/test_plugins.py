@@ -21,7 +21,7 @@ from tests.campaign.conftest import CONFIG
 
 NAMES = {
     "products": ("gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4",
-                 "smap_l4_update", "esa_cci", "smos_l3", "smos_l4", "ascat", "cgls_swi", "cf"),
+                 "smap_l4_update", "esa_cci", "smos_l3", "smos_l4", "ascat", "cgls_swi", "cf", "cma_merged_rain"),
     "stations": ("ismn", "cma_csv"),
 }  # fmt: skip
 

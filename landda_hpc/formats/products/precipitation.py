@@ -17,6 +17,7 @@ from landda_hpc.formats.products.ecmwf import require_no_months
 from landda_hpc.formats.products.gldas import require_gldas_grid
 from landda_hpc.formats.products.grib import GribFile, is_grib
 from landda_hpc.formats.products.layered import LayeredFile, Layout
+from landda_hpc.formats.products.merged_rain import MERGED_RAIN, RAIN_OF_HOUR, MergedRainFile
 from landda_hpc.formats.products.product import ProductVariable
 from landda_hpc.formats.products.region import Region
 from landda_hpc.grid import Grid
@@ -66,6 +67,7 @@ RAIN: Final[dict[str, Rain]] = {
     "gldas_noah": Rain("GLDAS-2.1 Noah", _RATE, "step", timedelta(hours=3)),
     "era5": Rain("ERA5", _TP, "step", timedelta(hours=1)),
     "era5_land": Rain("ERA5-Land", _TP, "since_midnight", timedelta(hours=1)),
+    MERGED_RAIN.key: Rain(MERGED_RAIN.label, RAIN_OF_HOUR, "step", timedelta(hours=1)),
 }
 """Precipitation by product key, as in ``formats.products.registry``."""
 
@@ -138,9 +140,11 @@ def read_precipitation(
                 before = time, total, grid
 
 
-def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
+def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile | MergedRainFile:
     if not path.is_file():
         raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
+    if product == MERGED_RAIN.key:
+        return MergedRainFile(path)
     if product == "gldas_noah":
         return LayeredFile(
             path,

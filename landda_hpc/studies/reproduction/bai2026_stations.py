@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from landda_hpc.config import Forcing, Model, TwinConfig, VerificationConfig
 from landda_hpc.evaluation.drawing import Figure, capital
@@ -13,6 +14,7 @@ from landda_hpc.studies.reproduction.independent import Independent, write_indep
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.sentences import (
     constant_gain,
+    enumerated,
     has_generated_weather,
     has_white_noise_alone,
     weather_words,
@@ -25,6 +27,10 @@ _SERIES = (
     ("grass, not arctic", 0.33, 0.90),
 )
 """[B26] Fig. 11: vegetation at three selected stations, with R of control and assimilation."""
+
+
+_PAPER_STATIONS: Final = {"China": 2878, "United States": 148}
+"""Stations of the CMA and of the ISMN [B26, section 2.2]."""
 
 
 def write_station_table(page: Page, m: CampaignData, independent: Independent) -> None:
@@ -40,9 +46,31 @@ def write_station_table(page: Page, m: CampaignData, independent: Independent) -
         "R is dimensionless, ubRMSE is in m3 m-3; values are means over the stations of a region in the assimilation "
         "window, with 95 % intervals that account for autocorrelation, where they can be computed. Fig. 12 is the "
         "pattern of a day's anomalies. "
-        "The paper has 2878 stations of the CMA, 148 of the ISMN. "
         f"{twin_station_words(independent.config.verification)}Compared: {found.stations}. All tables are in "
         "`verification/verification.md`."
+    )
+    page.text(number_words(independent.config.verification, found.station_rows, m))
+
+
+def number_words(asked: VerificationConfig, rows: Sequence[GroupRow], m: CampaignData) -> str:
+    """The rule by which stations are compared, and their numbers next to the paper's."""
+    rules = [
+        f"`{one.entry}` sensors of all depths"
+        if one.sensor_depths_m is None
+        else f"`{one.entry}` sensors between {100 * one.sensor_depths_m[0]:g} and {100 * one.sensor_depths_m[1]:g} cm"
+        for one in asked.stations
+    ]
+    rules += ["the twin's stations"] if asked.twin_stations is not None else []
+    counts = {
+        row.group: row.score.n_places
+        for row in rows
+        if (row.kind, row.metric, row.window, row.layer) == ("region", "r", "assimilation", m.layer)
+    }
+    numbers = [f"{name} {counts.get(name, 0)} ({paper} in the paper)" for name, paper in _PAPER_STATIONS.items()]
+    return (
+        "**Number of stations.** The paper names 10 cm sensors and their number, not how they were chosen. Compared "
+        f"here are {enumerated(rules)} with at least {asked.min_pairs} usable values at the campaign's times in the "
+        f"window, in the region's box: {enumerated(numbers)} at {m.layer}."
     )
 
 
@@ -68,9 +96,9 @@ def write_stations(page: Page, independent: Independent) -> None:
         return one.window == "assimilation" and one.layer == layer
 
     paper = "; ".join(f"{place} {before:g} and {after:g}" for place, before, after in _SERIES)
-    bilinear = "" if independent.config.verification.place == "bilinear" else (
-        " The paper interpolates the model bilinearly to the stations (`verification.place: bilinear`); here the "
-        "nearest cell is used, as in the other figures."
+    asked = independent.config.verification
+    bilinear = "" if (asked.place_of_days or asked.place) == "bilinear" else (
+        " The paper interpolates the model bilinearly to the stations (`verification.place_of_days: bilinear`)."
     )  # fmt: skip
     found = independent.verification
     has_changes = found is not None and any(row.difference is not None for row in found.station_rows)

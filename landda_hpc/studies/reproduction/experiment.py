@@ -61,6 +61,7 @@ class Experiment:
     twin_stations : stations of a twin if the paper has stations; None otherwise.
     days : days of the anomalies at stations.
     regions : regions of the maps and of means over stations.
+    place_of_days : how the model is compared with stations on maps of a day; None: as elsewhere.
     series_hours : interval of the paper's series of soil moisture, h.
     """
 
@@ -75,6 +76,7 @@ class Experiment:
     twin_stations: TwinStationsConfig | None = None
     days: tuple[date, ...] = ()
     regions: tuple[RegionConfig, ...] = ()
+    place_of_days: Literal["nearest", "bilinear"] | None = None
     series_hours: int = 1
 
     @property
@@ -134,6 +136,8 @@ class Experiment:
             changes["benchmarks"] = (self.benchmarks,)
         if not asked.regions:
             changes["regions"] = self.regions
+        if asked.place_of_days is None:
+            changes["place_of_days"] = self.place_of_days
         if not asked.days:
             first, end = config.scored_since, config.time.assimilation_end
             changes["days"] = tuple(day for day in self.days if first.date() <= day < end.date())
@@ -168,6 +172,7 @@ BAI2026: Final = Experiment(
     twin_stations=TwinStationsConfig(per_region=148),
     days=(date(2022, 6, 18),),
     regions=BAI2026_REGIONS,
+    place_of_days="bilinear",
     series_hours=3,
 )
 

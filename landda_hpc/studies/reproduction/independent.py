@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
@@ -15,9 +15,9 @@ import numpy as np
 from landda_hpc.campaign.depths import profile_cells
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import LandDAError
-from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, daily_rain, recorded_rain
 from landda_hpc.evaluation.drawing import Figure
 from landda_hpc.evaluation.evaluation_report import Verification, is_asked, verify_campaign
+from landda_hpc.evaluation.rain import DAY, RainAmounts, bars_of_cell, figure_rain, recorded_rain
 from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.instances.domain import make_domain
@@ -88,17 +88,25 @@ class Independent:
         return found
 
     @cached_property
-    def rain(self) -> DailyRain | None:
-        """Rain of the configured product, otherwise of the control; None if there is none."""
+    def rain(self) -> RainAmounts | None:
+        """Daily rain of the configured product, otherwise of the control; None if there is none."""
+        return self._rain("rain", DAY)
+
+    @cached_property
+    def hourly_rain(self) -> RainAmounts | None:
+        """The same every hour, or at the interval of its source if that is longer."""
+        return None if self.rain is None else self._rain("hourly rain", timedelta(hours=1))
+
+    def _rain(self, what: str, step: timedelta) -> RainAmounts | None:
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
             catalogue = Catalogue(self.config.catalogue, self.config.data_root)
             setup = EvaluationSetup(self.config.verification, catalogue, self.config.seed, self._domain, ())
-            read = partial(daily_rain, self.series, setup)
+            read = partial(figure_rain, self.series, setup, step)
         else:
-            read = partial(recorded_rain, self.series, self._m.compared.control)
-        found: DailyRain | None = self._gaps.attempt("rain", read, None)
+            read = partial(recorded_rain, self.series, self._m.compared.control, step)
+        found: RainAmounts | None = self._gaps.attempt(what, read, None)
         return found
 
     @cached_property
@@ -129,8 +137,8 @@ class Independent:
         return [] if rain is None else [bars_of_cell(rain, cell) for cell in profile_cells(self._m.domain, places)]
 
     def rain_of_domain(self) -> Bars:
-        """Return the mean rain over the scored cells, weighted by area; empty without rain."""
-        domain, rain = self._m.domain, self.rain
+        """Return the mean hourly rain over the scored cells, weighted by area; empty without rain."""
+        domain, rain = self._m.domain, self.hourly_rain
         if rain is None:
             return []
         area = domain.cells.from_image(domain.grid.area)

@@ -294,8 +294,8 @@ def _verification(
     wanted["regions"] = [{"name": name, "boxes": given} for name, given in boxes.items()]
     stations = []
     for kind, name, settings, more in (
-        ("cma_csv", "cma", {"utc_offset_hours": 8}, {"accept": ["G", "U"]}),
-        ("ismn", "ismn", {}, {}),
+        ("cma_csv", "cma", {"utc_offset_hours": 8}, {"accept": ["G", "U"], "sensor_depths_m": [0.0, 0.1]}),
+        ("ismn", "ismn", {}, {"sensor_depths_m": [0.08, 0.12]}),
     ):
         found = data.of(kind)
         for number, one in enumerate(found):
@@ -307,7 +307,7 @@ def _verification(
             ready.missing.append(f"stations: {_SOURCES[kind]}; {period}")
     if stations:
         wanted["stations"] = stations
-    return wanted | {"days": ["2022-06-18"]}
+    return wanted | {"days": ["2022-06-18"], "place_of_days": "bilinear"}
 
 
 def _reference(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
+from landda_hpc.evaluation.rain import DAY
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.studies.reproduction.between_analyses import interval_words, recorded_place
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
@@ -134,7 +135,8 @@ def write_series(
 ) -> None:
     """Fig. 13 (with the domain's rain) or Fig. 16: a score over time, once per reference."""
     bars = independent.rain_of_domain() if with_rain else []
-    label = f"{independent.rain.label}, mean" if with_rain and independent.rain is not None else ""
+    rain = independent.hourly_rain if with_rain else None
+    label = "" if rain is None else f"{rain.label}, mean"
     colours = [("#D62728", "#1F77B4"), ("#000000", "#8C8C8C")]
     if not m.references:
         page.lacks(number, f"{kind.upper()} over time", "the campaign has no scores")
@@ -161,6 +163,7 @@ def write_series(
             title=title,
             since=m.since,
             rain=(label, bars),
+            rain_step=DAY if rain is None else rain.step,
         )
         interval = interval_words(independent.scores, reference)
         words = f"{kind.upper()} against {described(reference)}, {interval} (the paper: 1 h)."
@@ -171,7 +174,8 @@ def write_series(
         if any(line.published for line in lines):
             words += " Dotted: the paper's means."
         if bars:
-            words += f" Bars: daily {label} over the domain (the paper: hourly totals)."
+            assert rain is not None, "it has bars"
+            words += f" Bars: {rain.words} {label} over the domain (the paper: hourly totals)."
         elif with_rain:
             words += f" {independent.no_rain_words()}".rstrip()
         page.figure(number, file, words)

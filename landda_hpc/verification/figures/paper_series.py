@@ -66,6 +66,7 @@ def draw_lines(
     title: str,
     since: datetime | None = None,
     rain: tuple[str, Sequence[tuple[datetime, float]]] = ("precipitation", ()),
+    rain_step: timedelta = timedelta(days=1),
 ) -> None:
     """Draw scores of several runs and layers over time, one panel per score; one PNG.
 
@@ -74,7 +75,8 @@ def draw_lines(
     records, reference : score records, and the reference of those to be drawn.
     lines, scores : runs and scores to draw; one panel for each score.
     since : first time to be drawn.
-    rain : label, and daily rain (start of the day, mm), drawn as bars behind the lines.
+    rain : label, and rain (beginning of the interval, mm), drawn as bars behind the lines.
+    rain_step : length of the intervals.
 
     Raises
     ------
@@ -93,9 +95,9 @@ def draw_lines(
     end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
     figure = appearance.new_figure(9.0, 0.9 + 2.9 * len(scores), title)
     axes = figure.subplots(len(scores), 1, squeeze=False, sharex=True)[:, 0]
-    bars = [bar for bar in rain[1] if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
+    bars = [bar for bar in rain[1] if span[0] <= bar[0] + 0.5 * rain_step <= span[1]]
     for number, (ax, score) in enumerate(zip(axes, scores, strict=True)):
-        behind = draw_bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
+        behind = draw_bars(ax, bars, max(amount for _, amount in bars), rain_step) if bars else ax
         for line in lines:
             series = sorted((r for r in chosen if (r.run, r.layer) == (line.run, line.layer)), key=lambda r: r.time)
             values = [getattr(r, score) for r in series]

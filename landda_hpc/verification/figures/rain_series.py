@@ -175,15 +175,33 @@ def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], 
     return found
 
 
-def draw_bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
-    """Draw daily rain on a separate axis behind the lines, in the lower part of the panel; return that axis."""
+def draw_bars(
+    ax: Axes, rain: Sequence[tuple[datetime, float]], most: float, step: timedelta = timedelta(days=1)
+) -> Axes:
+    """Draw rain on a separate axis behind the lines, in the lower part of the panel; return that axis.
+
+    Parameters
+    ----------
+    rain : beginning of the interval, and mm; ascending. Shorter intervals than days have no space between their bars.
+    most : largest amount of all panels, mm.
+    step : length of the intervals.
+    """
     twin: Any = ax.twinx()
-    twin.bar(
-        as_dates(begin + timedelta(hours=12) for begin, _ in rain), [amount for _, amount in rain], width=0.9,
-        color=RAIN_COLOUR, zorder=1,
-    )  # fmt: skip
+    hours = step / timedelta(hours=1)
+    if hours == 24.0:
+        twin.bar(
+            as_dates(begin + 0.5 * step for begin, _ in rain), [amount for _, amount in rain], width=0.9,
+            color=RAIN_COLOUR, zorder=1,
+        )  # fmt: skip
+    else:
+        numbers = np.array([round((begin - rain[0][0]) / step) for begin, _ in rain])
+        amounts = np.zeros(numbers[-1] + 1)
+        amounts[numbers] = [amount for _, amount in rain]
+        edges = as_dates(rain[0][0] + n * step for n in range(amounts.size + 1))
+        twin.stairs(amounts, edges, fill=True, color=RAIN_COLOUR, zorder=1)
+    unit = {24.0: "mm d$^{-1}$", 1.0: "mm h$^{-1}$"}.get(hours, f"mm in {hours:g} h")
     twin.set_ylim(0.0, 2.4 * max(most, 0.1))
-    twin.set_ylabel("mm d$^{-1}$", fontsize=appearance.FONT, color="#4f7fb3")
+    twin.set_ylabel(unit, fontsize=appearance.FONT, color="#4f7fb3")
     twin.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6, colors="#4f7fb3")
     twin.set_yticks([tick for tick in twin.get_yticks() if tick <= 1.15 * max(most, 0.1)])
     for spine in twin.spines.values():

@@ -75,7 +75,7 @@ class Bands:
         edges, palette = self.edges, self.palette
         is_signed = bool(edges[0] < 0.0)
         shown = palette if is_signed else palette[1:]
-        digits = next(n for n in range(2, 8) if abs(round(float(edges[-1]), n) - float(edges[-1])) < 1e-9)
+        digits = next((n for n in range(2, 8) if abs(round(float(edges[-1]), n) - float(edges[-1])) < 1e-9), 8)
         low, high = (appearance.with_minus_signs(f"{edge:.{digits}f}") for edge in (edges[0], edges[-1]))
         texts = (f"< {low}", "0", f"> {high}") if is_signed else (low, f"{edges[edges.size // 2]:.2f}", f"> {high}")
         bands = "".join(f'<i style="background:{to_hex(colour)}"></i>' for colour in shown)

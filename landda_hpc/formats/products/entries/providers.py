@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from landda_hpc.formats.products.entry import GriddedEntry
 
@@ -24,6 +24,14 @@ class CldasEntry(ProviderEntry):
     """CLDAS of the China Meteorological Administration."""
 
     product: Literal["cldas"]
+
+
+class MergedRainEntry(ProviderEntry):
+    """Hourly rain of gauges and CMORPH over China, 0.1 degrees (CMA), in GrADS files, for figures."""
+
+    has_soil_moisture: ClassVar[bool] = False
+
+    product: Literal["cma_merged_rain"]
 
 
 class Era5Entry(ProviderEntry):

@@ -1,10 +1,11 @@
-"""Daily rain on the land cells, for figures, from the model or from a product."""
+"""Rain on the land cells, of days or shorter intervals, for figures, from the model or from a product."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -18,20 +19,24 @@ from landda_hpc.instances.domain import Domain
 from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regridding.regrid import Regridder
 
+DAY: Final = timedelta(days=1)
+
 
 @dataclass(frozen=True, eq=False)
-class DailyRain:
-    """Rain of every UTC day on the land cells.
+class RainAmounts:
+    """Rain of every interval on the land cells.
 
     Attributes
     ----------
     label : source of the rain; in a twin also whether truth and runs had different rain.
-    days : days, ascending.
-    amounts : rain, mm, (n_days, n_cells); NaN where unknown.
+    step : length of the intervals: days (UTC), or a part of a day.
+    begins : beginnings of the intervals, UTC, ascending.
+    amounts : rain, mm, (n_intervals, n_cells); NaN where unknown.
     """
 
     label: str
-    days: tuple[date, ...]
+    step: timedelta
+    begins: tuple[datetime, ...]
     amounts: FloatArray
 
     @property
@@ -39,33 +44,36 @@ class DailyRain:
         """Label without its brackets, for the title of a panel."""
         return self.label.partition(" (")[0]
 
+    @property
+    def words(self) -> str:
+        """Length of the intervals as an adjective: daily, hourly, 3-hourly."""
+        hours = self.step / timedelta(hours=1)
+        return {24.0: "daily", 1.0: "hourly"}.get(hours, f"{hours:g}-hourly")
+
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
-        """Return the beginning and the weighted mean over cells of each day, without unknown days."""
+        """Return the beginning and the weighted mean over cells of each interval, without unknown ones."""
         known = np.isfinite(self.amounts) & (weights > 0.0)
         total = np.where(known, weights, 0.0).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(known, weights * np.where(known, self.amounts, 0.0), 0.0).sum(axis=1) / total
-        return [
-            (datetime(day.year, day.month, day.day), float(amount))
-            for day, amount in zip(self.days, mean, strict=True)
-            if np.isfinite(amount)
-        ]
+        return [(begin, float(amount)) for begin, amount in zip(self.begins, mean, strict=True) if np.isfinite(amount)]
 
     def of(self, day: date) -> FloatArray:
         """Return the rain of a day, mm, (n_cells,); NaN where unknown."""
-        if day not in self.days:
+        inside = [i for i, begin in enumerate(self.begins) if begin.date() == day]
+        if not inside:
             return np.full(self.amounts.shape[1], np.nan)
-        return np.asarray(self.amounts[self.days.index(day)])
+        return np.asarray(self.amounts[inside].sum(axis=0))
 
 
-def bars_of_cell(rain: DailyRain, cell: int) -> list[tuple[datetime, float]]:
-    """Return the rain of each day in the land cell with this number."""
+def bars_of_cell(rain: RainAmounts, cell: int) -> list[tuple[datetime, float]]:
+    """Return the rain of each interval in the land cell with this number."""
     weights = np.zeros(rain.amounts.shape[1])
     weights[cell] = 1.0
     return rain.bars(weights)
 
 
-def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: datetime) -> date | None:
+def rainiest_day(rain: RainAmounts, weights: FloatArray, since: datetime, until: datetime) -> date | None:
     """Return the complete day of a period with the most rain, as weighted mean over cells; None if unknown."""
     inside = [
         (amount, begin.date())
@@ -75,37 +83,45 @@ def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: d
     return max(inside)[1] if inside else None
 
 
-def day_of(end: datetime) -> date:
-    """Return the day of the rain that fell before a time; midnight ends the previous day."""
-    return (end - timedelta(microseconds=1)).date()
+def begin_of(end: datetime, step: timedelta = DAY) -> datetime:
+    """Return the beginning of the interval of the rain that fell before a time; midnight ends the previous day."""
+    within = end - timedelta(microseconds=1)
+    midnight = within.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (within - midnight) // step * step
 
 
-def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
+def figure_rain(series: CampaignSeries, setup: EvaluationSetup, step: timedelta = DAY) -> RainAmounts:
     """Return the rain for figures: that of the configured product, otherwise that of the model.
 
     The rain of the model in a twin is that of the nature run, which determines the truth and the stations.
+
+    Parameters
+    ----------
+    step : length of the intervals; the source's own, if that is longer.
 
     Raises
     ------
     DataError, ConfigError, StorageError : the product's files or the campaign's series cannot be read or have no rain.
     """
     if setup.asked.precipitation is not None:
-        return _rain_of_product(series, setup.catalogue, setup.domain, setup.asked.precipitation)
-    return recorded_rain(series, NATURE if NATURE in series.instances else series.runs[0])
+        return _rain_of_product(series, setup.catalogue, setup.domain, setup.asked.precipitation, step)
+    return recorded_rain(series, NATURE if NATURE in series.instances else series.runs[0], step)
 
 
-def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
-    """Return the recorded rain of an instance of the campaign."""
+def recorded_rain(series: CampaignSeries, instance: str, step: timedelta = DAY) -> RainAmounts:
+    """Return the recorded rain of an instance of the campaign, in intervals of the records if these are longer."""
+    step = max(step, series.step)
     rain = _collected(series, instance)
     label = "precipitation of the nature run" if instance == NATURE else "precipitation of the model"
     if NATURE in series.instances:
         other = series.runs[0] if instance == NATURE else NATURE
         if not np.array_equal(rain, _collected(series, other), equal_nan=True):
             label += " (different from the model's)" if instance == NATURE else " (different from the truth's)"
-    days = sorted({day_of(time) for time in series.times})
-    of_time = np.array([days.index(day_of(time)) for time in series.times])
-    amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])
-    return DailyRain(label, tuple(days), amounts)
+    begins = [begin_of(time, step) for time in series.times]
+    ordered = sorted(set(begins))
+    amounts = np.zeros((len(ordered), rain.shape[1]))
+    np.add.at(amounts, np.searchsorted(np.array(ordered), np.array(begins)), rain)
+    return RainAmounts(label, step, tuple(ordered), amounts)
 
 
 def _collected(series: CampaignSeries, instance: str) -> FloatArray:
@@ -137,10 +153,13 @@ def rain_files(catalogue: Catalogue, name: str, start: datetime, end: datetime) 
     return list(found)
 
 
-def _rain_of_product(series: CampaignSeries, catalogue: Catalogue, domain: Domain, name: str) -> DailyRain:
+def _rain_of_product(
+    series: CampaignSeries, catalogue: Catalogue, domain: Domain, name: str, step: timedelta
+) -> RainAmounts:
     entry = catalogue.entries[name]
+    step = max(step, RAIN[entry.product].step) if entry.product in RAIN else step
     paths = rain_files(catalogue, name, series.times[0] - series.step, series.times[-1])
-    days: dict[date, FloatArray] = {}
+    found: dict[datetime, FloatArray] = {}
     regridder: Regridder | None = None
     for field in read_precipitation(entry.product, paths, Region.of(domain.grid)):
         if not series.times[0] - series.step < field.end <= series.times[-1]:
@@ -148,14 +167,14 @@ def _rain_of_product(series: CampaignSeries, catalogue: Catalogue, domain: Domai
         if regridder is None or not regridder.source.same_points(field.grid):
             regridder = Regridder(field.grid, domain.grid, "conservative")
         amount = domain.cells.from_image(regridder(field.amount))
-        day = day_of(field.end)
-        days[day] = days[day] + amount if day in days else amount
+        begin = begin_of(field.end, step)
+        found[begin] = found[begin] + amount if begin in found else amount
     label = f"precipitation of {RAIN[entry.product].label}"
-    ordered = sorted(days)
-    amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
+    ordered = sorted(found)
+    amounts = np.stack([found[begin] for begin in ordered]) if ordered else np.empty((0, len(domain.cells)))
     if not np.isfinite(amounts).any():
         raise DataError(
             f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - series.step} "
             f"to {series.times[-1]}; {len(paths)} files were read. Check its pattern and dates."
         )
-    return DailyRain(label, tuple(ordered), amounts)
+    return RainAmounts(label, step, tuple(ordered), amounts)
