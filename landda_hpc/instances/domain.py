@@ -39,7 +39,7 @@ class KeptClimatology:
     is_shared: bool = False
 
     def of(self, grid: Grid) -> Climatology:
-        """The climatology, which is loaded if it is not there. Local."""
+        """The climatology, which is loaded if it is missing. Local."""
         if self.loaded is None:
             self.loaded = load_climatology(grid)
         return self.loaded

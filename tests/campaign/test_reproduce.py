@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from landda_hpc.constants import SOIL_ZI
+from landda_hpc.storage.series_files import read_day
 from landda_hpc.studies.reproduction.bai2026 import write_page
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import BAI2026
@@ -96,6 +100,31 @@ def test_the_table_of_stations_has_the_means_of_the_verification(bai: Landda) ->
             rf"\| {re.escape(published)} \| {control:.3f}( \[.*\]†?)? \| {mine:.3f}( \[.*\]†?)? \| \d+ \|$", line
         )
     assert any(line.startswith("| Fig. 12 | stations of a day, China") for line in lines)
+
+
+@pytest.mark.verify
+def test_the_sections_are_where_the_change_is_largest(bai: Landda) -> None:
+    """The size of the change in the caption is the largest mean of |analysis minus control| over 0-100 cm."""
+    folder = bai.folder / "out" / "campaign"
+    water = []
+    for run in ("enkf_like", "control"):
+        days = [read_day(folder / "series" / f"{run}_202206{day}.nc") for day in ("02", "03")]
+        slices = {time: one for day in days for time, one in day.slices.items() if time <= datetime(2022, 6, 3)}
+        water.append(np.stack([slices[time].soil_moisture for time in sorted(slices)]).astype(np.float64))
+    n_layers = water[0].shape[1]
+    thickness = np.diff(np.minimum(SOIL_ZI[: n_layers + 1], 1.0))
+    mean = [(one * thickness[:, None]).sum(axis=1) / thickness.sum() for one in water]
+    change = np.abs(mean[0] - mean[1]).mean(axis=0)
+    caption = next(x for x in (bai.folder / "out/reproduction.md").read_text().splitlines() if "**Fig. 7.**" in x)
+    assert "the cell of its kind where the change is largest" in caption
+    found = re.findall(r"\((semi-desert|steppe|prairie|cool forest)\) (0\.\d+)", caption)
+    sizes = {kind: float(size) for kind, size in found}
+    assert set(sizes) == {"semi-desert", "steppe", "prairie", "cool forest"}
+    for size in sizes.values():
+        assert np.isclose(change, size, atol=5.1e-4).any() and size <= np.nanmax(change) + 5e-4
+    text = (bai.folder / "out/reproduction.md").read_text()
+    assert "**Number of stations.**" in text and "United States 20 (148 in the paper)" in text
+    assert "with the model interpolated bilinearly to the stations" in text
 
 
 @pytest.mark.verify

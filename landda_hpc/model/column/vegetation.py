@@ -38,6 +38,21 @@ _BOREAL_FOREST: Final = (0.12, 0.58)
 _TUNDRA: Final = (0.09, 0.29)
 
 
+_NAMES: Final[dict[tuple[float, float], str]] = {
+    _TROPICAL_FOREST: "tropical forest",
+    _SAVANNA: "savanna",
+    _SEMI_DESERT: "semi-desert",
+    _STEPPE: "steppe",
+    _PRAIRIE: "prairie",
+    _MEDITERRANEAN: "mediterranean",
+    _WARM_FOREST: "warm forest",
+    _COOL_FOREST: "cool forest",
+    _BOREAL_FOREST: "boreal forest",
+    _TUNDRA: "tundra",
+}
+"""Names of the biomes by their roots."""
+
+
 def _biome(koppen: str, is_forest: bool) -> tuple[float, float]:
     if koppen[0] == "A":
         return _TROPICAL_FOREST if is_forest or koppen != "Aw" else _SAVANNA
@@ -123,6 +138,20 @@ def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray
     trees = tree_share[:, None]
     shares: FloatArray = trees * _FOREST[climate_class] + (1.0 - trees) * _OPEN[climate_class]
     return shares
+
+
+def vegetation_types(climate_class: IntArray, tree_share: FloatArray) -> tuple[str, ...]:
+    """Name of the biome of each place, from climate and trees; empty where the climate is unknown. Local.
+
+    Parameters
+    ----------
+    climate_class : Koeppen-Geiger class 0..30, shape (n,).
+    tree_share : fraction of trees in the vegetation, 0..1, (n,); more than half is forest.
+    """
+    return tuple(
+        _NAMES[_biome(KOPPEN_CLASSES[number - 1], share > 0.5)] if number else ""
+        for number, share in zip(climate_class.tolist(), tree_share.tolist(), strict=True)
+    )
 
 
 def tile_vegetation(cells: CellFields, cell: IntArray, is_soil: BoolArray) -> tuple[FloatArray, FloatArray]:

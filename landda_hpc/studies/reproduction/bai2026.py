@@ -13,7 +13,13 @@ from landda_hpc.studies.reproduction.bai2026_modes import write_modes
 from landda_hpc.studies.reproduction.bai2026_stations import write_station_table, write_stations
 from landda_hpc.studies.reproduction.between_analyses import interval_words
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
-from landda_hpc.studies.reproduction.common import time_words, write_head, write_sections, write_table
+from landda_hpc.studies.reproduction.common import (
+    time_words,
+    write_head,
+    write_largest_changes,
+    write_sections,
+    write_table,
+)
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
@@ -45,7 +51,7 @@ def write_page(m: CampaignData, output: Path) -> WrittenPage:
     page.attempt("differences in two layers", ("Fig. 6",), partial(_end_of_window, page, m, independent))
     paper = "Differences, assimilation minus control, at a shrub, a grass, a corn and a needleleaf site ([B26] Fig. 7: "
     paper += "1 m after about 10, 5, 10 days and later)."
-    sections = partial(write_sections, page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent)
+    sections = partial(_sections, page, m, paper, independent)
     page.attempt("profiles over time and depth", ("Fig. 7",), sections)
     page.attempt("scores over time", ("Fig. 8",), partial(_series, page, m, independent))
     stations = ("Fig. 9", "Fig. 10", "Fig. 11", "Fig. 12")
@@ -53,6 +59,12 @@ def write_page(m: CampaignData, output: Path) -> WrittenPage:
     page.section("Reasons for differences from the paper")
     page.attempt("explanations", (), lambda: page.text(*explanations(m, independent)))
     return page.write()
+
+
+def _sections(page: Page, m: CampaignData, paper: str, independent: Independent) -> None:
+    """Fig. 7: where changes are largest, or without series at the places of the recorded profiles."""
+    if not write_largest_changes(page, m, "Fig. 7", "fig07_profiles", paper, independent):
+        write_sections(page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent)
 
 
 def _maps(page: Page, m: CampaignData) -> None:

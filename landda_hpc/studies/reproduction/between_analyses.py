@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -108,14 +108,36 @@ def interval_words(records: list[ScoreRecord], reference: str) -> str:
 
 def recorded_place(m: CampaignData, series: CampaignSeries, place: Place, instance: str) -> Profile:
     """Soil water of an instance in the scored cell nearest to a place, in the recorded layers. Local."""
-    (cell,) = profile_cells(m.domain, [(place.lat, place.lon)])
-    row, column = divmod(int(m.domain.cells.cell[cell]), m.domain.grid.shape[1])
+    return recorded_profiles(m, series, profile_cells(m.domain, [(place.lat, place.lon)]), instance)[0]
+
+
+def recorded_profiles(m: CampaignData, series: CampaignSeries, cells: Sequence[int], instance: str) -> list[Profile]:
+    """Soil water of an instance in land cells with these numbers, in the recorded layers. Local."""
+    rows, columns = np.divmod(m.domain.cells.cell[list(cells)], m.domain.grid.shape[1])
 
     def take(values: SeriesSlice) -> FloatArray:
-        return values.soil_moisture[:, cell].astype(np.float64)
+        return values.soil_moisture[:, list(cells)].astype(np.float64)
 
     water = series.collect(instance, {"water": take})["water"]
-    return Profile(float(m.domain.grid.lat[row]), float(m.domain.grid.lon[column]), series.times, water)
+    lat, lon = m.domain.grid.lat[rows], m.domain.grid.lon[columns]
+    return [Profile(float(lat[i]), float(lon[i]), series.times, water[:, :, i]) for i in range(len(cells))]
+
+
+def mean_changes(m: CampaignData, series: CampaignSeries, bottom_m: float) -> FloatArray:
+    """Mean size of assimilation minus control over the assimilation window, m3 m-3, (n_cells,). Local.
+
+    The mean over the depth from the surface to ``bottom_m``, or to the end of the records; NaN outside scored cells.
+    """
+    depth = (0.0, min(bottom_m, series.to_depth_m))
+    window = series.windows()["assimilation"]
+    mine, control = (_of_depth(m, series, run, depth)[window] for run in (m.compared.assimilation, m.compared.control))
+    scored = np.flatnonzero(m.domain.cells.from_mask(m.domain.is_scored))
+    known = np.isfinite(mine) & np.isfinite(control)
+    count = known.sum(axis=0)
+    total = np.where(known, np.abs(mine - control), 0.0).sum(axis=0)
+    found = np.full(len(m.domain.cells), np.nan)
+    found[scored] = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return found
 
 
 def _references(m: CampaignData, series: CampaignSeries) -> Iterator[tuple[DepthRange, str, FloatArray]]:

@@ -10,11 +10,15 @@ import numpy as np
 
 from landda_hpc.config import OPERATIONAL_STD, AssimilatingRun, Forcing, Model, TimeConfig, TwinConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
+from landda_hpc.evaluation.rain import bars_of_cell
 from landda_hpc.instances.domain import depth_name
+from landda_hpc.model.column.static_fields import cell_fields
+from landda_hpc.model.column.vegetation import vegetation_types
 from landda_hpc.studies.reproduction import sentences
+from landda_hpc.studies.reproduction.between_analyses import mean_changes, recorded_profiles
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import Place
-from landda_hpc.studies.reproduction.independent import Independent
+from landda_hpc.studies.reproduction.independent import Bars, Independent
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.verification.figures.paper_series import DAILY_FROM_DAYS, Profile, draw_sections, read_profiles
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
@@ -190,8 +194,68 @@ def write_sections(
             "the campaign itself)",
         )
         return
-    run = m.compared.assimilation
+    where = (
+        "The paper prints no coordinates, so the cells are those nearest to typical places of each kind. "
+        f"{sentences.plant_words(m.config.model)}"
+        if are_papers
+        else "The places are those of the configuration (`output.profiles`), not the paper's kinds of vegetation."
+    )
     rain = independent.rain_at([recorded[i] for i in known])
+    _draw_sections(page, m, number, name, chosen, f"{paper} {{}} {where}", rain, independent)
+
+
+def write_largest_changes(
+    page: Page, m: CampaignData, number: str, name: str, paper: str, independent: Independent
+) -> bool:
+    """Profiles over time and depth where the change is largest among the cells of each kind of vegetation.
+
+    Returns
+    -------
+    False, without a figure, if the campaign has no series, or the model no types of vegetation.
+    """
+    series, kinds = independent.series, m.experiment.kinds
+    if series is None or not kinds or m.domain.case is not None:
+        return False
+    fields, land = cell_fields(m.domain.grid), m.domain.cells.cell
+    types = np.array(vegetation_types(fields.climate_class[land], fields.tree_share[land]))
+    changes = mean_changes(m, series, _CHANGE_TO_M)
+    cells: dict[str, int] = {}
+    for kind, of_model in kinds:
+        candidates = np.where(types == of_model, changes, np.nan)
+        if np.isfinite(candidates).any():
+            cells[f"{kind} ({of_model})"] = int(np.nanargmax(candidates))
+    if not cells:
+        return False
+    numbers = list(cells.values())
+    profiles = [recorded_profiles(m, series, numbers, run) for run in (m.compared.assimilation, m.compared.control)]
+    chosen = list(zip(cells, *profiles, strict=True))
+    rain = [] if independent.rain is None else [bars_of_cell(independent.rain, cell) for cell in numbers]
+    sizes = sentences.enumerated([f"{kind} {changes[cell]:.3f}" for kind, cell in cells.items()])
+    where = (
+        "As in the paper, each panel is the cell of its kind where the change is largest: the mean of its size over "
+        f"0-{100 * min(_CHANGE_TO_M, series.to_depth_m):.0f} cm and the assimilation window, in m3 m-3: {sizes}. In "
+        "brackets: the type of the embedded model, from climate and trees, that stands for the paper's."
+    )
+    _draw_sections(page, m, number, name, chosen, f"{paper} {{}} {where}", rain, independent)
+    return True
+
+
+_CHANGE_TO_M = 1.0
+"""Depth over which changes are compared, m."""
+
+
+def _draw_sections(
+    page: Page,
+    m: CampaignData,
+    number: str,
+    name: str,
+    chosen: Sequence[tuple[str, Profile, Profile]],
+    caption: str,
+    rain: Sequence[Bars],
+    independent: Independent,
+) -> None:
+    """Draw sections; the caption has a place for the description of the panels."""
+    run = m.compared.assimilation
     label = "" if independent.rain is None else f"daily {independent.rain.label}"
     draw_sections(
         chosen,
@@ -204,20 +268,12 @@ def write_sections(
     reached = "; ".join(_reach(place, a, c) for place, a, c in chosen)
     is_long = any(a.times[-1] - a.times[0] > DAILY_FROM_DAYS for _, a, _ in chosen)
     means = " Daily means (contours: five-day running means)." if is_long else ""
-    where = (
-        "The paper prints no coordinates, so the cells are those nearest to typical places of each kind. "
-        f"{sentences.plant_words(m.config.model)}"
-        if are_papers
-        else "The places are those of the configuration (`output.profiles`), not the paper's kinds of vegetation."
-    )
     bars = f" Grey bars: {label}." if any(rain) else f" {independent.no_rain_words()}".rstrip()
-    page.figure(
-        number,
-        name,
-        f"{paper} Shading: {m.compared.assimilation} minus {m.compared.control}; contours: {m.compared.assimilation}"
-        f"; depths are those of the model's nodes.{means} The difference first exceeds 0.01 m3 m-3: {reached}. "
-        f"{where}{bars}",
+    panels = (
+        f"Shading: {run} minus {m.compared.control}; contours: {run}; depths are those of the model's nodes.{means} "
+        f"The difference first exceeds 0.01 m3 m-3: {reached}."
     )
+    page.figure(number, name, f"{caption.format(panels)}{bars}")
 
 
 _REACH_M = (0.5, 1.0)
@@ -227,8 +283,11 @@ _REACH_M = (0.5, 1.0)
 def _reach(name: str, analysed: Profile, control: Profile) -> str:
     """Time at which the difference reaches half a metre and a metre."""
     nodes: Mapping[str, int] = {f"{SOIL_Z[k]:.2f} m": k for k in (int(np.abs(SOIL_Z - d).argmin()) for d in _REACH_M)}
+    n_layers = analysed.water.shape[1]
     parts = []
     for label, layer in nodes.items():
+        if layer >= n_layers:
+            continue
         exceeds = abs(analysed.water[:, layer] - control.water[:, layer]) > 0.01
         if exceeds.any():
             days = (analysed.times[int(exceeds.argmax())] - analysed.times[0]).total_seconds() / 86400.0

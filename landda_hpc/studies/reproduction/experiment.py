@@ -61,6 +61,9 @@ class Experiment:
     twin_stations : stations of a twin if the paper has stations; None otherwise.
     days : days of the anomalies at stations.
     regions : regions of the maps and of means over stations.
+    kinds : kinds of vegetation of the sections over time and depth, with their type in the embedded model; the cell
+        with the largest change is drawn. Empty: the places.
+    section_depth_m : depth of these sections, m.
     place_of_days : how the model is compared with stations on maps of a day; None: as elsewhere.
     series_hours : interval of the paper's series of soil moisture, h.
     """
@@ -76,6 +79,8 @@ class Experiment:
     twin_stations: TwinStationsConfig | None = None
     days: tuple[date, ...] = ()
     regions: tuple[RegionConfig, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
+    section_depth_m: float = 0.0
     place_of_days: Literal["nearest", "bilinear"] | None = None
     series_hours: int = 1
 
@@ -123,7 +128,7 @@ class Experiment:
         """Series of the scored layers; at the paper's interval if the model can be recorded within a cycle."""
         can = is_embedded and time.cycle_hours % self.series_hours == 0
         return SeriesConfig(
-            to_depth_m=max(bottom for _, bottom in depths_m),
+            to_depth_m=max(self.section_depth_m, *(bottom for _, bottom in depths_m)),
             every_hours=self.series_hours if can else None,
         )
 
@@ -172,6 +177,13 @@ BAI2026: Final = Experiment(
     twin_stations=TwinStationsConfig(per_region=148),
     days=(date(2022, 6, 18),),
     regions=BAI2026_REGIONS,
+    kinds=(
+        ("shrub, temperate", "semi-desert"),
+        ("grass, not arctic", "steppe"),
+        ("corn", "prairie"),
+        ("needleleaf evergreen, temperate", "cool forest"),
+    ),
+    section_depth_m=2.0,
     place_of_days="bilinear",
     series_hours=3,
 )

@@ -165,7 +165,7 @@ def _runs_and_output(paper: PaperName, *, is_embedded: bool) -> dict[str, Any]:
             _static_error("pointwise", **_white(background=OPERATIONAL_STD, observation=0.10)),
             {"method": "enkf_like", "members": 50, **errors, "estimator": "sampled"},
         ]
-        series, hours, output = {"to_depth_m": 1.0}, 3, {"every_hours": 720}
+        series, hours, output = {"to_depth_m": 2.0}, 3, {"every_hours": 720}
     else:
         of_paper = [{"method": name, "layers": "upper_three"} for name in ("var3d_point", "var3d_image", "var3d_both")]
         of_paper.append(_static_error("var3d_point", layers="upper_three", background_std=OPERATIONAL_STD))

@@ -197,7 +197,7 @@ def draw_sections(
     axes = figure.subplots(n_rows, 2, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in axes[len(places) :]:
         ax.set_visible(False)
-    layers = np.arange(SOIL_Z.size)
+    layers = np.arange(places[0][1].water.shape[1])  # from the top down
     for number, (ax, (name, analysed, _)) in enumerate(zip(axes, places, strict=False)):
         times = as_dates(analysed.times)
         ax.pcolormesh(times, layers, differences[number].T, cmap=colours, norm=norm, shading="nearest", rasterized=True)
@@ -210,8 +210,8 @@ def draw_sections(
         if rain and rain[number]:
             _rain_below(ax, rain[number])
         time_axis(ax, (analysed.times[0], analysed.times[-1]))
-        ax.set_ylim(SOIL_Z.size - 0.5, -0.5)
-        ax.set_yticks(layers, [f"{z:.3f}" for z in SOIL_Z])
+        ax.set_ylim(layers.size - 0.5, -0.5)
+        ax.set_yticks(layers, [f"{z:.3f}" for z in SOIL_Z[: layers.size]])
         place = (
             f"{appearance.latitude_label(round(analysed.lat, 1))} {appearance.longitude_label(round(analysed.lon, 1))}"
         )

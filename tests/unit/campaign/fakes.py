@@ -89,7 +89,7 @@ class ThreadCommunicator:
         return ThreadCommunicator(meeting, members.index(self.rank))
 
     def of_node(self) -> ThreadCommunicator | None:
-        """Each thread is a node of its own, without shared memory."""
+        """Each thread is a separate node, without shared memory."""
         return self.split(self.rank)
 
     def abort(self, code: int) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from landda_hpc.config import TilesConfig
 from landda_hpc.data import SOIL_CLASSES, static_path
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.grid import gaussian_grid, regular_grid
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.column.static_fields import cell_fields
+from landda_hpc.model.column.vegetation import vegetation_types
 from landda_hpc.state import PatchType
 
 N_LAT, N_LON = 18, 36
@@ -194,3 +196,12 @@ def test_same_bits_every_time() -> None:
     a, b = build_tiles(grid, TilesConfig()), build_tiles(grid, TilesConfig(), static_path())
     for f in fields(a):
         np.testing.assert_array_equal(getattr(a, f.name), getattr(b, f.name))
+
+
+def test_the_types_of_vegetation_are_those_of_climate_and_trees() -> None:
+    names = ("BWk", "BSk", "Dfa", "Dfa", "Dfc", "Af", "Csa")
+    classes = np.array([0, *(KOPPEN_CLASSES.index(name) + 1 for name in names)])
+    trees = np.array([1.0, 0.0, 0.1, 0.2, 0.9, 0.9, 1.0, 0.3])
+    assert vegetation_types(classes, trees) == (
+        "", "semi-desert", "steppe", "prairie", "cool forest", "boreal forest", "tropical forest", "mediterranean",
+    )  # fmt: skip
