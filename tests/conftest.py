@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 settings.register_profile("dev", deadline=None)
 # The same examples in every run: a red CI run is red again at home with HYPOTHESIS_PROFILE=ci.
-settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, database=None, print_blob=True)
 # All ranks must draw the same examples and go on to the next one together, so no shrinking either.
 settings.register_profile(
     "mpi",

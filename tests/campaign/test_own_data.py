@@ -49,6 +49,7 @@ def initialised(landda: Landda, paper: str, *, ends: str) -> tuple[str, ...]:
     return tuple(options[1].split())
 
 
+@pytest.mark.verify
 def test_init_names_the_complete_period_and_check_opens_its_files(landda: Landda) -> None:
     write_data(landda.folder / "data", 1, datetime(2022, 6, 1))
     period = (*initialised(landda, "bai2026", ends="2022-06-03 00"), *GRID)

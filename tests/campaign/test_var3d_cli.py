@@ -146,6 +146,7 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     return run
 
 
+@pytest.mark.verify
 class TestLayersOneByOne:
     """`layers: upper_three` in the cycle."""
 

@@ -16,6 +16,8 @@ import pytest
 from landda_hpc.compiled_code import compiled
 from tests.unit.kernel_cases import CASES, PACKAGE
 
+pytestmark = pytest.mark.verify  # a minute; run it after a change of a loop
+
 NOT_RUN: dict[str, str] = {}
 """Kernels that no case reaches, with the reason."""
 

@@ -433,7 +433,7 @@ def late(rmse: FloatArray) -> float:
     return float(np.sqrt(np.mean(rmse[..., rmse.shape[-1] // 2 :] ** 2)))
 
 
-@pytest.mark.parametrize("rate", [0.1, 1.0])
+@pytest.mark.parametrize("rate", [pytest.param(0.1, marks=pytest.mark.verify), 1.0])
 def test_errors_of_both_covariances_are_those_of_theory(rate: float) -> None:
     """With d = N - 1: (1 + (sum of eigenvalues)^2 / sum of their squares) / d, and 1 / d for complex coefficients."""
     power, frame = exponential_power((1, 128), rate), fourier(128)
@@ -459,6 +459,7 @@ def test_curvelets_of_few_members_analyse_a_field_almost_as_the_true_covariance(
         assert field_rmse(power, sample_covariance, n_members, 5) > 2.5 * best
 
 
+@pytest.mark.verify
 def test_four_members_in_spectral_space_follow_lorenz_96_where_64_of_the_standard_filter_do_not() -> None:
     standard = late(lorenz_rmse(sample_covariance, 64, 4))
     assert standard > 2.0

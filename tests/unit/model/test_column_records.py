@@ -33,10 +33,8 @@ def test_all_amounts_are_cleared():
     assert [name for name in AMOUNTS.names if tile.amounts[name] != 0.0] == []
 
 
-@pytest.mark.parametrize(
-    ("case", "entry"),
-    [pytest.param(land_surface, step.advance_tiles, marks=pytest.mark.verify), (soil_water, hydrology.advance_tiles)],
-)
+@pytest.mark.verify
+@pytest.mark.parametrize(("case", "entry"), [(land_surface, step.advance_tiles), (soil_water, hydrology.advance_tiles)])
 def test_only_the_entry_counts_references(case, entry):
     """Counting the owners of arrays once took 43 % of a step."""
     case()
