@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 Rebalance = Literal["auto", "always", "never"]
 
-_PERIOD_H: Final = 24.0
+MEASURED_H: Final = 24.0
 """Simulated hours that are measured at least: the cost of a tile follows the sun."""
 
 _TOLERATED: Final = 0.03
@@ -72,13 +72,13 @@ class Balance:
         layout, world = self.domain.layout, self.world
         now = self.models.forecast_cost
         new, self._before = now.since(self._before), now
-        kept = 0.5 if self._hours >= _PERIOD_H else 1.0
+        kept = 0.5 if self._hours >= MEASURED_H else 1.0
         self._hours = kept * self._hours + new.hours
         self._work = new.work if self._work is None or new.work is None else kept * self._work + new.work
         everyone = world.all_gather((new.seconds, self.build_s, self._piece()))
         self._seconds = kept * self._seconds + np.array([seconds for seconds, _, _ in everyone])
         self._slowest_build = max(build_s for _, build_s, _ in everyone)
-        if new.hours <= 0.0 or self._hours < _PERIOD_H:
+        if new.hours <= 0.0 or self._hours < MEASURED_H:
             return
         counted = self.domain.costs.counted(piece for _, _, piece in everyone)
         self.latest = counted.measured(layout, self._seconds)

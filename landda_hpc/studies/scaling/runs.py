@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from landda_hpc.campaign.balance import MEASURED_H
 from landda_hpc.campaign.timing import STEPS, read_rank_log
 from landda_hpc.campaign.trial import shortened
 from landda_hpc.config import CampaignConfig, dump_config, load_config, parse_config, read_resolved
@@ -161,6 +162,12 @@ class ShortRun:
         if short["parallel"]["rebalance"] == "auto":
             short["parallel"]["rebalance"] = "always"
         return cls(whole, parse_config(short), ranks, folder / f"ranks_{ranks}")
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether the cycles before those that are counted measure the cost of land cells: a day, without the first."""
+        clock = self.short.time
+        return (clock.n_cycles // 2 - 1) * clock.cycle_hours >= MEASURED_H
 
     def run(self, launcher: Launcher) -> None:
         """Run it, or resume it; one that is finished stays. Local: starts a job.

@@ -103,6 +103,7 @@ class Study:
     bars: Sequence[Bar]
     recommendation: Recommendation | None
     plans: Sequence[Plan]
+    is_distributed: bool
 
 
 def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) -> Study:
@@ -165,6 +166,7 @@ def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) 
         bars=bars(compared, of_layouts, serial, fine),
         recommendation=None if allocation is None else recommend(model, campaign, *allocation),
         plans=plans,
+        is_distributed=all(run.is_distributed for run in runs),
     )
 
 
@@ -189,9 +191,15 @@ def page(study: Study) -> list[str]:
     """Lines of the Markdown page."""
     request, machine = study.request, study.machine
     counted = max(1, request.cycles - 1)
+    how = (
+        "after as many by whose measured cost the land cells are distributed"
+        if study.is_distributed
+        else "with the land cells distributed by the kinds of their tiles, because less than a day was measured before "
+        "(`--cycles`)"
+    )
     lines = [
         f"# Scaling of {request.file.name}", "",
-        f"Means of {counted} steady cycles, after as many by which land cells are distributed. {_COLUMNS}", "",
+        f"Means of {counted} steady cycles, {how}. {_COLUMNS}", "",
         *(line for text in LIMITS for line in (text, "")), "## Runs", "",
     ]  # fmt: skip
     headings = [
