@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.parallel.watchdog import EXIT_CODE
 from tests.campaign.conftest import Landda
 
 CHANGES: dict[str, Any] = {
@@ -104,53 +102,3 @@ def test_an_error_of_the_other_process_stops_the_campaign(here: Landda, ranks: i
     done = here.here("resume", out, "--accept-gaps") if ranks == 1 else here(ranks, "resume", out, "--accept-gaps")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "feedback: making the folder failed" in done.stderr
-
-
-@pytest.mark.verify  # waits for the limit of the watchdog
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_a_writer_that_hangs_ends_the_job_with_a_reason(here: Landda, ranks: int) -> None:
-    """As on a file system whose server is lost. What is complete stays, and a resume gives the same bytes."""
-    out = here.folder / f"hung_{ranks}"
-    limit = ("--set", "parallel.timeout_minutes=0.75")
-    job = here.popen(ranks, "run", write(here, apart=True), "-o", out, *limit)
-    writer = writer_of(job, out)
-    os.kill(writer, signal.SIGSTOP)
-    text, _ = job.communicate(timeout=200)
-    assert job.returncode == EXIT_CODE, text
-    assert "no progress within 45 s" in text
-    os.kill(writer, signal.SIGKILL)
-    done = here(ranks, "resume", out, "--wait", 30, "--set", "parallel.timeout_minutes=10")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert here.digest(out) == here.digest("here")
-    assert files_of(out).keys() == files_of(here.folder / "here").keys()
-
-
-def writer_of(job: subprocess.Popen[str], out: Path) -> int:
-    """Process that writes the files of the first root, once it has written one and others are left."""
-    deadline = time.monotonic() + 120.0
-    while not list(out.glob("images/control_*.nc")):
-        assert time.monotonic() < deadline and job.poll() is None, "no image was written"
-        time.sleep(0.002)
-    found = [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit()
-        and b"landda_hpc.campaign.child_process" in command_line(entry)
-        and here_is(entry, out.parent)
-    ]
-    return min(found)
-
-
-def command_line(process: Path) -> bytes:
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def here_is(process: Path, folder: Path) -> bool:
-    """Whether a process works in a folder."""
-    try:
-        return (process / "cwd").resolve() == folder.resolve()
-    except OSError:
-        return False
