@@ -28,7 +28,7 @@ WHEELHOUSE ?= wheelhouse
 # Minimum percentage of the package's lines that the unit tests and some tests of commands must run. Kernels
 # (pyproject.toml) and code that runs in separate processes do not count. The other tests of campaigns are not measured:
 # they would take half as long again. Reached without ../shared; its real files add to it.
-COVERAGE_FLOOR ?= 84
+COVERAGE_FLOOR ?= 83
 # The longest first, so that no process waits for them in the end.
 MEASURED := $(patsubst %,tests/campaign/test_%.py,cli api check_opens first_steps threshold_cli) tests/unit tests/parallel
 CAMPAIGNS := tests/campaign tests/documents
