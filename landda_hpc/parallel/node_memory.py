@@ -40,8 +40,8 @@ def once_per_node(world: Communicator, make: Callable[[], T], doing: str) -> T:
 
     Returns
     -------
-    An object of its own on every process. Its arrays cannot be written to, and where the node has several processes
-    their memory is shared. It stays until the end of the job.
+    On every process a separate object of equal content. Where the node has several processes, they share the memory of
+    its arrays, which are read-only and stay until the end of the job.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def once_per_node(world: Communicator, make: Callable[[], T], doing: str) -> T:
     Notes
     -----
     Arrays keep their order in memory, and those that repeat a column (``np.broadcast_to``) stay as small as they are.
-    Numbers computed from them have the same bits. If the node has no room for shared memory, every process
-    makes its own object, and the log says so.
+    Numbers computed from them have the same bits. If the node has no room for shared memory, every process of it
+    makes the object for itself, and the log says so.
     """
     node = world.of_node()
     made: list[T] = []

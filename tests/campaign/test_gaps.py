@@ -22,8 +22,8 @@ from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.page import WrittenPage
 from landda_hpc.verification.omissions import EXIT_CODE, exit_code
 from tests.campaign.conftest import Landda
-from tests.campaign.test_real_inputs import with_real_data, write
-from tests.provider_files import hours, write_gldas, write_stations
+from tests.campaign.test_real_inputs import with_real_data, write, write_day
+from tests.provider_files import hours
 
 START = datetime(2022, 6, 2)
 OF_STATIONS = [f"Fig. {n}" for n in (9, 10, 11, 12)]
@@ -34,15 +34,7 @@ FIGURES = [f"Fig. {n}" for n in (1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)]
 def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A day with made files in the layouts of real products: the folder of data and campaign, the configuration."""
     root = tmp_path_factory.mktemp("real")
-    for k in range(1, 9):
-        write_gldas(root, START + timedelta(hours=3 * k))
-    write_stations(root, hours(START + timedelta(hours=1), START + timedelta(hours=23)))
-    write(
-        root / "era5_land/tp_202206.nc",
-        {"tp": ("m", 0.001)},
-        hours(START, START + timedelta(days=1)),
-        (20.0, 50.0, 80.0, 120.0),
-    )
+    write_day(root, START)
     raw = with_real_data("bai2026", root, START, 1.0)
     raw |= {"grid": {"n_lat": 32, "n_lon": 64}, "model": {"spinup_days": 0}}
     raw["runs"] = [{"method": "control"}, {"method": "enkf_like", "members": 4}]

@@ -86,18 +86,23 @@ def test_the_real_experiments_are_those_of_the_twins() -> None:
             assert getattr(twin, section) == getattr(real, section), (name, section)
 
 
-@pytest.mark.verify
-def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
-    start = datetime(2022, 6, 2)
+def write_day(root: Path, start: datetime) -> None:
+    """GLDAS, stations and rain of a day, in the layouts of the providers."""
     for k in range(1, 9):
-        write_gldas(tmp_path, start + timedelta(hours=3 * k))
-    write_stations(tmp_path, hours(start + timedelta(hours=1), start + timedelta(hours=23)))
+        write_gldas(root, start + timedelta(hours=3 * k))
+    write_stations(root, hours(start + timedelta(hours=1), start + timedelta(hours=23)))
     write(
-        tmp_path / "era5_land/tp_202206.nc",
+        root / "era5_land/tp_202206.nc",
         {"tp": ("m", 0.001)},
         hours(start, start + timedelta(days=1)),
         (20.0, 50.0, 80.0, 120.0),
     )
+
+
+@pytest.mark.verify
+def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
+    start = datetime(2022, 6, 2)
+    write_day(tmp_path, start)
     config = with_real_data("bai2026", tmp_path, start, 1.0)
     assert "GLDAS Noah: 4 of 4 analysis times have observations" in check(tmp_path, config)
 

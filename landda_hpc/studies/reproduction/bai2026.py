@@ -152,7 +152,7 @@ def _why_no_layer(m: CampaignData, layer: str) -> str:
     if layer != m.layer and not m.config.output.layers:
         return "not shown, because `output.layers` was not set when the campaign ran"
     if layer != m.layer and not m.is_twin:
-        return f"not shown, because there is no image of {m.product} of this layer at that time"
+        return f"not shown, because {m.product} has no image of this layer at that time"
     return "not shown, because the campaign stored no such images"
 
 
