@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -153,13 +155,39 @@ def rain_files(catalogue: Catalogue, name: str, start: datetime, end: datetime) 
     return list(found)
 
 
+def in_usual_intervals(
+    found: Mapping[datetime, FloatArray], longest: Mapping[datetime, timedelta], step: timedelta, usual: timedelta
+) -> tuple[dict[datetime, FloatArray], timedelta]:
+    """Widen intervals to those of the files, if these are longer. Local.
+
+    Parameters
+    ----------
+    found : amounts by the beginning of their interval, mm, (n_cells,).
+    longest : longest interval that an amount in it covers, as the first of a day that the files do not begin with.
+    step : length of the intervals, which divides a day.
+    usual : usual interval of the files.
+
+    Returns
+    -------
+    Amounts and length of the wider intervals. An amount that covers more than such an interval makes it unknown (NaN).
+    """
+    wider = step if usual <= step else usual if not DAY % usual and not usual % step else DAY
+    amounts: dict[datetime, FloatArray] = {}
+    for begin, amount in found.items():
+        wide = begin_of(begin + step, wider)
+        known = amount if longest[begin] <= wider else np.full_like(amount, np.nan)
+        amounts[wide] = amounts[wide] + known if wide in amounts else known
+    return amounts, wider
+
+
 def _rain_of_product(
     series: CampaignSeries, catalogue: Catalogue, domain: Domain, name: str, step: timedelta
 ) -> RainAmounts:
     entry = catalogue.entries[name]
-    step = max(step, RAIN[entry.product].step) if entry.product in RAIN else step
     paths = rain_files(catalogue, name, series.times[0] - series.step, series.times[-1])
     found: dict[datetime, FloatArray] = {}
+    longest: dict[datetime, timedelta] = {}
+    intervals = Counter[timedelta]()
     regridder: Regridder | None = None
     for field in read_precipitation(entry.product, paths, Region.of(domain.grid)):
         if not series.times[0] - series.step < field.end <= series.times[-1]:
@@ -169,7 +197,12 @@ def _rain_of_product(
         amount = domain.cells.from_image(regridder(field.amount))
         begin = begin_of(field.end, step)
         found[begin] = found[begin] + amount if begin in found else amount
+        intervals[field.end - field.begin] += 1
+        longest[begin] = max(field.end - field.begin, longest.get(begin, timedelta()))
     label = f"precipitation of {RAIN[entry.product].label}"
+    if intervals:
+        usual = max(intervals, key=lambda interval: (intervals[interval], interval))
+        found, step = in_usual_intervals(found, longest, step, usual)
     ordered = sorted(found)
     amounts = np.stack([found[begin] for begin in ordered]) if ordered else np.empty((0, len(domain.cells)))
     if not np.isfinite(amounts).any():

@@ -118,7 +118,7 @@ def test_two_days_of_shen2024(landda: Landda) -> None:
     assert "**Fig. 14** (SCC against CLDAS): not here. It needs CLDAS" in text
     assert "ERA5-Land is read from files here; the embedded land model with soil water alone" in text
     assert "**Fig. 11.** 7-28 cm: product, analysis, control, and their differences." in text
-    assert "Bars: daily precipitation of ERA5-Land, mean over the domain" in text
+    assert "Bars: 6-hourly precipitation of ERA5-Land, mean over the domain (the paper: hourly totals)" in text
     assert_words_follow(text)
 
 
