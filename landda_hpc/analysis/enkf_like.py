@@ -105,22 +105,32 @@ def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:
     return np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
 
-def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock]) -> dict[str, float | list[float]]:
+def gain_statistics(
+    gain: FloatArray, b: FloatArray | None, blocks: Sequence[FrameBlock]
+) -> dict[str, float | list[float]]:
     """Return mean and standard deviation of K over the coefficients with more than 1e-3 of the largest variance.
+
+    Parameters
+    ----------
+    b : variances, (n_var,); None: all coefficients count.
 
     Returns
     -------
     ``gain_mean``, ``gain_std``, and ``gain_by_scale``, coarsest scale first; 0 for a scale without such coefficients.
     """
-    counted = b > 1e-3 * b.max(initial=0.0)
+    counted = None if b is None else b > 1e-3 * b.max(initial=0.0)
     by_scale = []
     for scale in sorted({block.scale for block in blocks}):
-        mine = np.concatenate([gain[k.variances][counted[k.variances]] for k in blocks if k.scale == scale])
-        by_scale.append(float(mine.mean()) if mine.size else 0.0)
-    if not counted.any():
-        return {"gain_mean": 0.0, "gain_std": 0.0, "gain_by_scale": by_scale}
+        mine = [block.variances for block in blocks if block.scale == scale]
+        whole = slice(mine[0].start, mine[-1].stop)  # wedges of a scale follow one another
+        by_scale.append(_mean(gain[whole] if counted is None else gain[whole][counted[whole]]))
+    of_all = gain if counted is None else gain[counted]
     return {
-        "gain_mean": float(gain[counted].mean()),
-        "gain_std": float(gain[counted].std()),
+        "gain_mean": _mean(of_all),
+        "gain_std": float(of_all.std()) if of_all.size else 0.0,
         "gain_by_scale": by_scale,
     }
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if values.size else 0.0

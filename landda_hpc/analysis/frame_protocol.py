@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from landda_hpc.constants import FloatArray
@@ -83,6 +83,10 @@ class ImageFrame(Protocol):
 
     def local_variance(self, sigma2: FloatArray) -> FloatArray:
         """Return ``variance`` without the cross terms of a boundary extension, (n_var,); costs a few FFTs per block."""
+        ...
+
+    def local_variances(self, maps: Sequence[FloatArray]) -> Callable[[int], FloatArray]:
+        """Return ``local_variance`` of several maps as a function of the number of a block: (n_maps, its size)."""
         ...
 
     def variance_from_spectrum(self, power: FloatArray) -> FloatArray:

@@ -158,6 +158,4 @@ def _analyse(
     each = groups.expand(gain)
     update = missing.update(GainSetting(frame, background, observation, each, groups.pool), pair)
     spread = np.where(pair.domain, background.standard_deviation(pair.domain), np.nan)
-    return Analysis(
-        update.increment, spread, gain_statistics(each, np.ones_like(each), frame.blocks) | update.diagnostics
-    )
+    return Analysis(update.increment, spread, gain_statistics(each, None, frame.blocks) | update.diagnostics)

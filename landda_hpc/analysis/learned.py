@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.parallel.pieces import ALONE, Piece, PieceSharing
 from landda_hpc.random_fields.keyed import keyed_generator
 
 _SMOOTHING_CELLS = 1.5
@@ -67,26 +70,37 @@ class ErrorsOfEachAnalysis:
     estimator : estimates R and the innovation variance by group of coefficients.
     local : whether B varies in space within a group, with the mean square of the innovation.
     seed : keys the realisations.
+    sharing : distribution of the transforms over the processes of the root group.
     """
 
-    def __init__(self, frame: ImageFrame, estimator: VisitDifferences, local: bool, seed: int) -> None:
+    def __init__(
+        self,
+        frame: ImageFrame,
+        estimator: VisitDifferences,
+        local: bool,
+        seed: int,
+        sharing: PieceSharing = ALONE,
+    ) -> None:
         self.frame, self.estimator = frame, estimator
-        self._local, self._seed = local, seed
+        self._local, self._seed, self._sharing = local, seed, sharing
+        self._weight: tuple[BoolArray, FloatArray] | None = None
 
     def learn(self, pair: ImagePair) -> tuple[LearnedErrors, LearnedErrors, dict[str, float | list[float]]]:
-        """Learn from the innovation; return errors of background and observation, and numbers for the record. Local.
+        """Learn from the innovation; return errors of background and observation, and numbers for the record.
 
-        Both errors have zero variance if nothing has been observed yet.
+        Collective over the processes that share the transforms. Both errors have zero variance if nothing has been
+        observed yet.
         """
         estimator, frame, groups = self.estimator, self.frame, self.estimator.groups
         estimator.observe(pair)
         found = estimator.variances()
-        white = np.maximum(groups.expand(found.white), np.finfo(np.float64).tiny)
-        b, r = groups.expand(found.background) / white, groups.expand(found.observation) / white
+        white = np.maximum(found.white, np.finfo(np.float64).tiny)
+        b, r = groups.expand(found.background / white), groups.expand(found.observation / white)
         deviation = np.full(frame.shape, _cell_std(found.background, found.white))
         if self._local and pair.observed.any():
             local, factor = self._local_variance(pair, found)
-            b, deviation = b * factor, np.sqrt(local)
+            b *= factor
+            deviation = np.sqrt(local)
         std = np.full(frame.shape, _cell_std(found.observation, found.white))
         return (
             LearnedErrors(frame, b, deviation, self._seed, "background"),
@@ -109,7 +123,7 @@ class ErrorsOfEachAnalysis:
         frame, groups = self.frame, self.estimator.groups
         square, known = self.estimator.mean_square()
         known = known & pair.domain
-        smooth = _smoothed(square, known)
+        smooth = self._smoothed(square, known)
         noise = _cell_std(found.usual, found.white) ** 2
         excess = np.where(known, smooth - noise, 0.0)
         mean = float(excess[known].mean())
@@ -117,7 +131,17 @@ class ErrorsOfEachAnalysis:
             # The squares show no background error, so they cannot show where it is larger.
             return np.full(frame.shape, _cell_std(found.background, found.white) ** 2), np.ones(frame.n_var)
         local = np.where(known, np.maximum(excess, _LEAST_SHARE * mean), mean)
-        return local, relative_variance(frame, groups, np.where(pair.observed, local, 0.0), pair.observed)
+        local_errors = np.where(pair.observed, local, 0.0)
+        return local, relative_variance(frame, groups, local_errors, pair.observed, self._sharing)
+
+    def _smoothed(self, values: FloatArray, known: BoolArray) -> FloatArray:
+        """Return the Gaussian-weighted mean of known cells around each cell; periodic along latitude circles."""
+        total = _gaussian(np.where(known, values, 0.0))
+        if self._weight is None or not np.array_equal(self._weight[0], known):
+            self._weight = known, _gaussian(known.astype(np.float64))
+        weight = self._weight[1]
+        smooth: FloatArray = np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-9)
+        return smooth
 
     def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
         scales, estimate = self.estimator.groups.by_scale, self.estimator.estimate()
@@ -166,7 +190,7 @@ class LearnedGain:
         gain = coefficient_gain(background.density, observation.density)
         update = self._missing.update(GainSetting(frame, background, observation, gain), pair)
         spread = np.where(pair.domain, background.standard_deviation(pair.domain), np.nan)
-        numbers = gain_statistics(gain, np.ones_like(gain), frame.blocks)
+        numbers = gain_statistics(gain, None, frame.blocks)
         return Analysis(update.increment, spread, numbers | update.diagnostics)
 
 
@@ -230,22 +254,34 @@ class WithLearnedErrors:
         self._errors.estimator.restore(arrays)
 
 
-def relative_variance(frame: ImageFrame, groups: WedgeGroups, local: FloatArray, cells: BoolArray) -> FloatArray:
+def relative_variance(
+    frame: ImageFrame, groups: WedgeGroups, local: FloatArray, cells: BoolArray, sharing: PieceSharing = ALONE
+) -> FloatArray:
     """Return the variance of each coefficient relative to its group's mean, (n_var,), for errors that vary in space.
+
+    Collective over the processes that share the transforms.
 
     Parameters
     ----------
     groups : groups of coefficients; the energy of each group does not change.
     local : error variance of each cell, m6 m-6, (n_lat, n_lon); zero off ``cells``.
     cells : cells with errors.
+    sharing : distribution of the wedges over processes.
     """
     if not local.any():
         return np.ones(frame.n_var)
-    v, w = frame.local_variance(local), frame.local_variance(cells.astype(np.float64))
-    total_v, total_w = groups.pool(v), groups.pool(w)
-    share = np.divide(v, total_v, out=np.zeros_like(v), where=total_v > 0.0)
-    plain = np.divide(w, total_w, out=np.zeros_like(w), where=total_w > 0.0)
-    return np.divide(share, plain, out=np.ones_like(v), where=plain > 1e-12 * plain.max(initial=0.0))
+    of_block = frame.local_variances([local, cells.astype(np.float64)])
+    sizes = [math.prod(block.shape) for block in frame.blocks]
+    pieces = [Piece(partial(of_block, number), 2 * size, size) for number, size in enumerate(sizes)]
+    of_wedges = [found.reshape(2, -1) for found in sharing.results(pieces)]
+    totals = np.zeros((groups.n, 2))
+    for group, (v, w) in zip(groups.of_block.tolist(), of_wedges, strict=True):
+        totals[group] += v.sum(), w.sum()
+    # Shares of the group's variance, wedge by wedge, so that they stay in the cache.
+    for group, both in zip(groups.of_block.tolist(), of_wedges, strict=True):
+        both /= np.where(totals[group] > 0.0, totals[group], 1.0)[:, None]
+    least = 1e-12 * max(float(w.max(initial=0.0)) for _, w in of_wedges)
+    return np.concatenate([np.divide(v, w, out=np.ones_like(v), where=w > least) for v, w in of_wedges])
 
 
 def applied_gain(
@@ -263,12 +299,8 @@ def _cell_std(variance: FloatArray, white: FloatArray) -> float:
     return float(np.sqrt(max(float(variance.sum()), 0.0) / max(float(white.sum()), np.finfo(np.float64).tiny)))
 
 
-def _smoothed(values: FloatArray, known: BoolArray) -> FloatArray:
-    """Return the Gaussian-weighted mean of known cells around each cell; periodic along latitude circles."""
+def _gaussian(image: FloatArray) -> FloatArray:
     from scipy.ndimage import gaussian_filter
 
-    mode = ("nearest", "wrap")
-    total = gaussian_filter(np.where(known, values, 0.0), _SMOOTHING_CELLS, mode=mode)
-    weight = gaussian_filter(known.astype(np.float64), _SMOOTHING_CELLS, mode=mode)
-    smooth: FloatArray = np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-9)
+    smooth: FloatArray = gaussian_filter(image, _SMOOTHING_CELLS, mode=("nearest", "wrap"))
     return smooth

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from landda_hpc.analysis.frame_protocol import FrameBlock, ImageFrame, Pooling
 from landda_hpc.analysis.protocol import MemberSums
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.parallel.pieces import Piece, PieceSharing
 from landda_hpc.random_fields.keyed import keyed_generator
+
+K = TypeVar("K")
 
 _ITERATIONS = 200
 """Number of iterations of ``unmixed``; more iterations change a gain by less than 1e-3."""
+
+_COST_OF_WHITE = 0.6
+"""Time of ``WedgeGroups.white`` relative to that of ``WedgeGroups.energy``."""
 
 
 class WedgeGroups:
@@ -31,6 +39,7 @@ class WedgeGroups:
             [block.scale if pooling == "per_scale" else number for number, block in enumerate(blocks)], dtype=np.int64
         )
         """Index of each wedge's group, (n_blocks,)."""
+        self._sizes = [math.prod(block.shape) for block in blocks]
         self.n = int(self.of_block.max()) + 1
         self.scale_of: IntArray = np.zeros(self.n, dtype=np.int64)
         """Scale of each group, (n,)."""
@@ -50,10 +59,8 @@ class WedgeGroups:
 
     def expand(self, values: FloatArray) -> FloatArray:
         """Return the value of its group for each coefficient, (n,) -> (n_var,)."""
-        out = np.empty(self._frame.n_var)
-        for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
-            out[block.variances] = values[group]
-        return out
+        expanded: FloatArray = np.repeat(values[self.of_block], self._sizes)
+        return expanded
 
     def pool(self, variance: FloatArray) -> FloatArray:
         """Return the sum over its group for each coefficient, (n_var,) -> (n_var,)."""
@@ -67,18 +74,52 @@ class WedgeGroups:
 
     def product(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return the inner product of the coefficients of two images in each group, (n,)."""
-        product: FloatArray = 0.25 * (self.energy(x + y) - self.energy(x - y))
-        return product
+        return _combined([self.energy(x + y), self.energy(x - y)])
 
     def white(self, cells: BoolArray) -> FloatArray:
         """Return the energy of white errors of unit variance on the cells in each group, (n,)."""
         return self.by_block(self._frame.wedge_variance(cells.astype(np.float64)))
+
+    def energy_pieces(self, image: FloatArray) -> list[Piece]:
+        """``energy`` for ``shared_sums``."""
+        return [Piece(lambda: self.energy(image), self.n)]
+
+    def product_pieces(self, x: FloatArray, y: FloatArray) -> list[Piece]:
+        """``product`` for ``shared_sums``."""
+        return [Piece(lambda: self.energy(x + y), self.n), Piece(lambda: self.energy(x - y), self.n)]
+
+    def white_pieces(self, cells: BoolArray) -> list[Piece]:
+        """``white`` for ``shared_sums``."""
+        return [Piece(lambda: self.white(cells), self.n, _COST_OF_WHITE)]
 
     def by_block(self, values: FloatArray) -> FloatArray:
         """Return sums over the wedges of each group, (n_blocks,) -> (n,)."""
         out = np.zeros(self.n)
         np.add.at(out, self.of_block, values)
         return out
+
+
+def shared_sums(sharing: PieceSharing, wanted: Mapping[K, Sequence[Piece]]) -> dict[K, FloatArray]:
+    """Return energies and products that the processes of a group compute together. Collective over the group.
+
+    Parameters
+    ----------
+    wanted : pieces from ``WedgeGroups``: of an energy, a product, or the energy of white errors.
+
+    Returns
+    -------
+    The sums of each, (n,).
+    """
+    results = iter(sharing.results([piece for pieces in wanted.values() for piece in pieces]))
+    return {name: _combined([next(results) for _ in pieces]) for name, pieces in wanted.items()}
+
+
+def _combined(energies: Sequence[FloatArray]) -> FloatArray:
+    """Return an energy, or the inner product of two images from the energies of their sum and their difference."""
+    if len(energies) == 1:
+        return energies[0]
+    product: FloatArray = 0.25 * (energies[0] - energies[1])
+    return product
 
 
 def mixing_matrix(

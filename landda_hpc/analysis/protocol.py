@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -50,14 +51,14 @@ class ImagePair:
                 f"stations or domain {self.domain.shape} differ in shape; they must be on one grid."
             )
 
-    @property
+    @cached_property
     def observed(self) -> BoolArray:
-        """Cells of the domain with an observation and a background."""
+        """Cells of the domain with an observation and a background. Not to be changed."""
         return self.domain & np.isfinite(self.observation) & np.isfinite(self.background)
 
-    @property
+    @cached_property
     def innovation(self) -> FloatArray:
-        """d = y - H x_b in observed cells, zero elsewhere (zero fill), m3 m-3, shape (n_lat, n_lon)."""
+        """d = y - H x_b in observed cells, zero elsewhere (zero fill), m3 m-3, (n_lat, n_lon). Not to be changed."""
         return np.where(self.observed, self.observation - self.background, 0.0)
 
 

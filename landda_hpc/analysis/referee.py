@@ -28,11 +28,12 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
-from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.analysis.mixing import WedgeGroups, shared_sums
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.parallel.pieces import ALONE, Piece, PieceSharing
 
 _LOWEST, _HIGHEST = 0.02, 0.98
 """Bounds of the gain."""
@@ -89,6 +90,7 @@ class GainReferee:
     frame : the curvelet frame.
     groups : groups of coefficients with one gain each.
     memory : largest number of analyses in the means.
+    sharing : distribution of the transforms over the processes of the root group.
 
     Notes
     -----
@@ -99,10 +101,13 @@ class GainReferee:
     assimilated product is not detected; its bias treatment must remove it.
 
     Groups with few samples are shrunk towards their scale, and scales towards the gain of all scales, according to
-    their sampling errors. Local. The state consists of 3 images and some numbers by group.
+    their sampling errors. The state consists of 3 images and some numbers by group.
     """
 
-    def __init__(self, frame: ImageFrame, groups: WedgeGroups, memory: float = 10.0) -> None:
+    def __init__(
+        self, frame: ImageFrame, groups: WedgeGroups, memory: float = 10.0, sharing: PieceSharing = ALONE
+    ) -> None:
+        self._sharing = sharing
         self._groups, self._scales, self._memory = groups, WedgeGroups(frame, "per_scale"), memory
         shape, n, n_scales = frame.shape, groups.n, self._scales.n
         self._kept: dict[str, FloatArray] = {
@@ -133,7 +138,10 @@ class GainReferee:
     # ------------------------------------------------------------------ learning
 
     def observe(self, pair: ImagePair) -> None:
-        """Learn from an analysis; values of the referee are used in observed cells. Local."""
+        """Learn from an analysis; values of the referee are used in observed cells.
+
+        Collective over the processes of ``sharing``.
+        """
         seen = pair.observed
         if not seen.any():
             return
@@ -146,17 +154,21 @@ class GainReferee:
         common = float(self._kept["difference"][known].mean()) if known.any() else 0.0
         a = np.where(both, pair.referee - pair.background - common, 0.0)
         mine = np.where(both, d, 0.0)
-        groups, scales, energy = self._groups, self._scales, self._groups.energy(d)
-        new = {
-            "product": groups.product(a, d),
-            "both": energy if both.sum() == seen.sum() else groups.product(mine, d),
-            "energy": energy,
-            "white": scales.white(both),
-            "of_referee": scales.energy(a),
-            "of_innovation": scales.energy(mine),
-            "of_difference": scales.energy(a - mine),
-            "share": np.array([both.sum() / seen.sum()]),
-        } | self._bias(a - mine, d, both, common)
+        groups, scales = self._groups, self._scales
+        wanted = {
+            "product": groups.product_pieces(a, d),
+            "energy": groups.energy_pieces(d),
+            "white": scales.white_pieces(both),
+            "of_referee": scales.energy_pieces(a),
+            "of_innovation": scales.energy_pieces(mine),
+            "of_difference": scales.energy_pieces(a - mine),
+        }
+        if both.sum() != seen.sum():
+            wanted["both"] = groups.product_pieces(mine, d)
+        new = shared_sums(self._sharing, wanted | self._of_bias(a - mine, d, both, common))
+        new = {"both": new["energy"], "bias": np.zeros(scales.n)} | new
+        new |= {"share": np.array([both.sum() / seen.sum()]), "bias_bound": self._bias_bound(both)}
+        self._add_difference(a - mine, both, common)
         # Statistics from before a long pause are discarded.
         count = np.where(self._kept["since"] > _STALE, 0.0, self._kept["analyses"])
         for name, value in new.items():
@@ -164,37 +176,53 @@ class GainReferee:
             self._kept[name], grown = running_mean(self._kept[name], count, value, every, self._memory)
         self._kept["analyses"], self._kept["since"] = grown[:1], np.zeros(1)
 
-    def _bias(self, difference: FloatArray, d: FloatArray, both: BoolArray, common: float) -> dict[str, FloatArray]:
-        """Return products with the mean difference before this visit, then add this visit to the mean.
+    def _of_bias(self, difference: FloatArray, d: FloatArray, both: BoolArray, common: float) -> dict[str, list[Piece]]:
+        """Return the sums with the mean difference before this visit.
 
         Parameters
         ----------
         difference : difference of the two products on the cells of both, without the bias common to all cells.
         """
         kept, scales = self._kept, self._scales
-        mean = np.where(both & (kept["visits"] > 0.0), kept["difference"] - common, 0.0)
+        mean, deviation = self._deviation(difference, both, common)
+        last = np.where(both & (kept["visits"] > 0.0) & np.isfinite(kept["last"]), kept["last"], 0.0)
+        wanted = {
+            "deviation": scales.energy_pieces(deviation),
+            "deviation_lagged": scales.product_pieces(deviation, last),
+        }
+        if self._has_bias(both):
+            wanted["bias"] = scales.product_pieces(mean, d)
+        return wanted
+
+    def _deviation(self, difference: FloatArray, both: BoolArray, common: float) -> tuple[FloatArray, FloatArray]:
+        """Return the mean difference before this visit and the deviation from it, (n_lat, n_lon); 0 if none."""
+        before = both & (self._kept["visits"] > 0.0)
+        mean = np.where(before, self._kept["difference"] - common, 0.0)
+        return mean, np.where(before, difference - mean, 0.0)
+
+    def _has_bias(self, both: BoolArray) -> bool:
+        return float(self._kept["visits"][both].mean()) >= _LEAST_VISITS
+
+    def _bias_bound(self, both: BoolArray) -> FloatArray:
+        """Return what sampling errors of the mean difference contribute to its product, (n_scales,)."""
+        kept, n = self._kept, self._scales.n
+        if not self._has_bias(both):
+            return np.zeros(n)
         visits = float(kept["visits"][both].mean())
-        new = {"bias": np.zeros(scales.n), "bias_bound": np.zeros(scales.n)}
-        before = both & (kept["visits"] > 0.0)
-        deviation = np.where(before, difference - mean, 0.0)
-        last = np.where(before & np.isfinite(kept["last"]), kept["last"], 0.0)
-        new["deviation"], new["deviation_lagged"] = scales.energy(deviation), scales.product(deviation, last)
-        if visits >= _LEAST_VISITS:
-            rho = np.divide(
-                kept["deviation_lagged"],
-                kept["deviation"],
-                out=np.zeros(scales.n),
-                where=kept["deviation"] > 0.0,
-            )
-            # A correlation of deviations from a mean of few values is too small.
-            rho = np.clip(rho + (1.0 + 3.0 * rho) / visits, 0.0, 1.0)
-            new["bias"] = scales.product(mean, d)
-            new["bias_bound"] = kept["deviation"] * (1.0 + _LASTING * rho) / visits
-        kept["last"] = np.where(both, np.where(before, deviation, np.nan), kept["last"])
+        rho = np.divide(kept["deviation_lagged"], kept["deviation"], out=np.zeros(n), where=kept["deviation"] > 0.0)
+        # A correlation of deviations from a mean of few values is too small.
+        rho = np.clip(rho + (1.0 + 3.0 * rho) / visits, 0.0, 1.0)
+        bound: FloatArray = kept["deviation"] * (1.0 + _LASTING * rho) / visits
+        return bound
+
+    def _add_difference(self, difference: FloatArray, both: BoolArray, common: float) -> None:
+        """Add this visit to the mean difference."""
+        kept = self._kept
+        _, deviation = self._deviation(difference, both, common)
+        kept["last"] = np.where(both, np.where(kept["visits"] > 0.0, deviation, np.nan), kept["last"])
         kept["difference"], kept["visits"] = running_mean(
             kept["difference"], kept["visits"], difference + common, both, _BIAS_VISITS
         )
-        return new
 
     # ------------------------------------------------------------------ estimates
 
@@ -302,16 +330,21 @@ class RefereedDifferences(VisitDifferences):
 
     Parameters
     ----------
-    frame, pooling, memory, max_gap_days : see ``VisitDifferences``.
+    frame, pooling, memory, max_gap_days, sharing : see ``VisitDifferences``.
     """
 
     _PREFIX: Final = "referee."
 
     def __init__(
-        self, frame: ImageFrame, pooling: Pooling = "per_wedge", memory: float = 10.0, max_gap_days: float = 5.0
+        self,
+        frame: ImageFrame,
+        pooling: Pooling = "per_wedge",
+        memory: float = 10.0,
+        max_gap_days: float = 5.0,
+        sharing: PieceSharing = ALONE,
     ) -> None:
-        super().__init__(frame, pooling, memory, max_gap_days=max_gap_days)
-        self._referee = GainReferee(frame, self.groups, self._memory)
+        super().__init__(frame, pooling, memory, max_gap_days=max_gap_days, sharing=sharing)
+        self._referee = GainReferee(frame, self.groups, self._memory, sharing)
 
     def observe(self, pair: ImagePair) -> None:
         """See ``VisitDifferences.observe``."""

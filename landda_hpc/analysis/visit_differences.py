@@ -29,12 +29,13 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
-from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.analysis.mixing import WedgeGroups, shared_sums
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
 from landda_hpc.analysis.visit_covariances import VisitCovariances
 from landda_hpc.analysis.visit_statistics import N_LAGS, Estimate, cautious, per_white, shrunk, white_share
 from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.parallel.pieces import ALONE, Piece, PieceSharing
 
 LEAST_CELLS: Final = 0.02
 """Minimum fraction of the domain for the covariance of a lag in one analysis."""
@@ -129,11 +130,12 @@ class VisitDifferences:
     max_gap_days : visits of a cell that lie further apart give no difference.
     recession : remaining fraction of an increment after a time.
     follows_changes : whether earlier covariances are discarded if R of the latest analyses differs significantly.
+    sharing : distribution of the transforms over the processes of the root group.
 
     Notes
     -----
-    ``observe`` is called at every analysis and ``applied`` after it, with the increment that the model received. Local:
-    every process of the root group computes the same. The state consists of 9 images and some numbers by group.
+    ``observe`` is called at every analysis and ``applied`` after it, with the increment that the model received. Every
+    process of the root group learns the same. The state consists of 9 images and some numbers by group.
     """
 
     def __init__(
@@ -145,7 +147,9 @@ class VisitDifferences:
         max_gap_days: float = 5.0,
         recession: Recession | None = None,
         follows_changes: bool = True,
+        sharing: PieceSharing = ALONE,
     ) -> None:
+        self._sharing = sharing
         self._frame, self._groups, self._scales = frame, WedgeGroups(frame, pooling), WedgeGroups(frame, "per_scale")
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
         self._recession, self._follows_changes = recession or Recession(), follows_changes
@@ -178,22 +182,27 @@ class VisitDifferences:
     # ------------------------------------------------------------------ learning
 
     def observe(self, pair: ImagePair) -> None:
-        """Learn from the innovation of an analysis; nothing changes if no cell is observed. Local."""
+        """Learn from the innovation of an analysis; nothing changes if no cell is observed.
+
+        Collective over the processes of ``sharing``.
+        """
         seen = pair.observed
         if not seen.any():
             return
         kept, d = self._kept, pair.innovation
         before = kept["analyses"]
-        energy, white = self._groups.energy(d), self._groups.white(seen)
+        interval = self._shift(pair, seen, d)
+        wanted = {"energy": self._groups.energy_pieces(d), "white": self._groups.white_pieces(seen)}
+        sums = shared_sums(self._sharing, wanted | ({} if interval is None else self._lagged(pair.domain)))
+        energy, white = sums["energy"], sums["white"]
         self._add_chi_square(energy, white)
         kept["innovation"], kept["analyses"] = running_mean(kept["innovation"], before, energy, _WHOLE, self._memory)
         kept["white"], _ = running_mean(kept["white"], before, white, _WHOLE, self._memory)
         kept["square"], kept["square_count"] = running_mean(
             kept["square"], kept["square_count"], d**2, seen, self._memory
         )
-        interval = self._shift(pair, seen, d)
         if interval is not None:
-            self._add_covariances(pair.domain)
+            self._add_covariances(sums)
             self._add_phi(interval)
 
     def _shift(self, pair: ImagePair, seen: BoolArray, d: FloatArray) -> float | None:
@@ -204,12 +213,15 @@ class VisitDifferences:
         gap = now - kept["visited"]
         known = seen & np.isfinite(kept["last"]) & (gap <= self._max_gap)
         new = np.where(known, z - kept["last"], np.nan)
-        shifted = np.concatenate([new[None], kept["differences"][:-1]])
-        kept["differences"] = np.where(seen, shifted, kept["differences"])
-        kept["last"] = np.where(seen, z, kept["last"])
-        kept["visited"] = np.where(seen, now, kept["visited"])
+        interval = float(gap[known].mean()) if known.any() else None
+        differences = kept["differences"]
+        for lag in range(N_LAGS - 1, 0, -1):
+            np.copyto(differences[lag], differences[lag - 1], where=seen)
+        np.copyto(differences[0], new, where=seen)
+        np.copyto(kept["last"], z, where=seen)
+        np.copyto(kept["visited"], now, where=seen)
         self._seen_now = seen
-        return float(gap[known].mean()) if known.any() else None
+        return interval
 
     def _add_chi_square(self, energy: FloatArray, white: FloatArray) -> None:
         """Add the energy of an innovation divided by that expected from B + R of the preceding analyses."""
@@ -237,18 +249,26 @@ class VisitDifferences:
         mine = float(np.clip(r[-1], _FLOOR * c0, _CEILING * c0))
         return (chi_square * c0 - (c0 - mine)) / max(mine, np.finfo(np.float64).tiny)
 
-    def _add_covariances(self, domain: BoolArray) -> None:
-        kept, seen = self._kept, self._seen_now
-        first, n = kept["differences"][0], self._scales.n
+    def _lagged(self, domain: BoolArray) -> dict[str, list[Piece]]:
+        """Return the sums for the covariances of the present differences, at lags that enough cells have."""
+        first, scales = self._kept["differences"][0], self._scales
         least = max(LEAST_CELLS * np.count_nonzero(domain), 1)
-        product, white = np.zeros((N_LAGS, n)), np.zeros((N_LAGS, n))
-        for lag, other in enumerate(kept["differences"]):
-            cells = seen & np.isfinite(first) & np.isfinite(other)
+        wanted = {}
+        for lag, other in enumerate(self._kept["differences"]):
+            cells = self._seen_now & np.isfinite(first) & np.isfinite(other)
             if np.count_nonzero(cells) < least:
                 continue
             x, y = np.where(cells, first, 0.0), np.where(cells, other, 0.0)
-            product[lag] = self._scales.energy(x) if lag == 0 else self._scales.product(x, y)
-            white[lag] = self._scales.white(cells)
+            wanted[f"product {lag}"] = scales.energy_pieces(x) if lag == 0 else scales.product_pieces(x, y)
+            wanted[f"white {lag}"] = scales.white_pieces(cells)
+        return wanted
+
+    def _add_covariances(self, sums: Mapping[str, FloatArray]) -> None:
+        """Add the sums of ``_lagged``; a lag that few cells have counts as zero."""
+        none = np.zeros(self._scales.n)
+        product, white = (
+            np.stack([sums.get(f"{name} {lag}", none) for lag in range(N_LAGS)]) for name in ("product", "white")
+        )
         self._covariances.add(product, white, self._kept["phi"])
 
     def _add_phi(self, hours: float) -> None:

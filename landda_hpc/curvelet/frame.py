@@ -292,8 +292,22 @@ class Curvelet2D:
 
         See `variance.DiagonalVariance.local`. For shares of wedges: where errors are large, not how large.
         """
-        checked = variance.checked_map(sigma2, self.shape, "sigma2")
-        return self._diagonal_variance.local(checked).astype(self.dtype, copy=False)
+        of_block = self.local_variances([sigma2])
+        return np.concatenate([of_block(number)[0] for number in range(len(self.blocks))])
+
+    def local_variances(self, maps: Sequence[npt.ArrayLike]) -> Callable[[int], AnyArray]:
+        """Return `local_variance` of several maps, as a function of the number of a block.
+
+        Parameters
+        ----------
+        maps : variances of independent errors, (N1, N2) each.
+
+        Returns
+        -------
+        The function returns (number of maps, size of the block). Together the blocks cost a few FFTs each.
+        """
+        of_block = self._diagonal_variance.local([variance.checked_map(one, self.shape, "sigma2") for one in maps])
+        return lambda number: of_block(number).astype(self.dtype, copy=False)
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
         """Return the exact ``E|c|^2`` of errors that are homogeneous on the (periodic) N1 x N2 grid.

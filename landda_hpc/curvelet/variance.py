@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -233,32 +233,40 @@ class DiagonalVariance:
         self._kept.append((relative, variances))
         return peak * variances
 
-    def local(self, sigma2: FloatArray) -> FloatArray:
+    def local(self, maps: Sequence[FloatArray]) -> Callable[[int], FloatArray]:
         """Return the variances as if the copies that a boundary extension makes of a cell had independent errors.
 
         A few FFTs per wedge for every boundary. The cross terms that it leaves out matter at poles and edges only, and
         cancel where two of these variances are compared.
+
+        Parameters
+        ----------
+        maps : variances of the error in each cell, (N1, N2) each.
+
+        Returns
+        -------
+        A function of the number of a block, which returns (number of maps, size of the block).
         """
-        return _diagonal_variance(self._frame, self._boundary, sigma2, self._fft, with_copies=False)
+        frame, fft = self._frame, self._fft
+        spectra = [_extended_spectrum(sigma2, frame, self._boundary, fft) for sigma2 in maps]
+
+        def of_block(number: int) -> FloatArray:
+            block, (_, _, w) = frame.blocks[number], frame.windows[number].box()
+            correlation = _autocorrelation(w, fft)
+            return np.stack([_atoms(_folded(correlation, s, w, block), frame, block, fft) for s in spectra])
+
+        return of_block
 
 
-def _diagonal_variance(
-    frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray, fft: FourierLibrary, with_copies: bool = True
-) -> FloatArray:
+def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray, fft: FourierLibrary) -> FloatArray:
     n1, n2 = frame.shape
     out = np.empty(frame.n_var)
-    # E carries 1 / sqrt 2 (sphere) or 1 / 2 (reflection), and sigma^2 its square.
-    amplitude = {"none": 1.0, "reflect": 0.5, "double_fourier_sphere": math.sqrt(0.5)}[boundary]
-    extended = extend(amplitude * sigma2, boundary, np.empty(frame.shape))
-    s: ComplexArray = fft.c2c(extended.astype(np.complex128), (0, 1), forward=True, norm=0)
+    s = _extended_spectrum(sigma2, frame, boundary, fft)
     for window, block in zip(frame.windows, frame.blocks, strict=True):
         low1, low2, w = window.box()
         h1, h2 = w.shape
-        folded = np.zeros(block.shape, dtype=np.complex128)
-        _fold_product(_autocorrelation(w, fft), s, h1, h2, folded)
-        if not with_copies:
-            pass
-        elif boundary == "double_fourier_sphere":
+        folded = _folded(_autocorrelation(w, fft), s, w, block)
+        if boundary == "double_fourier_sphere":
             _fold(_mirror_sphere(w, low1, low2, s), folded)
         elif boundary == "reflect":
             reach1 = max(abs(2 * low1), abs(2 * (low1 + h1 - 1)), h1)
@@ -267,11 +275,34 @@ def _diagonal_variance(
             phase1 = np.exp(1j * np.pi * np.arange(h1) / n1)
             phase2 = np.exp(1j * np.pi * np.arange(-h2 + 1, h2) / n2)
             _fold(g * phase1[:, None] * phase2[None, :], folded)
-        v = fft.c2c(folded, (0, 1), forward=False, norm=0).real
-        v *= block.multiplicity / (n1 * n2 * block.shape[0] * block.shape[1])
-        # The true value is a sum of squares; rounding may give -1e-20 for atoms without errors in their support.
-        out[block.variances] = np.maximum(v, 0.0).reshape(-1)
+        out[block.variances] = _atoms(folded, frame, block, fft)
     return out
+
+
+def _extended_spectrum(
+    sigma2: FloatArray, frame: WindowedFrame, boundary: Boundary, fft: FourierLibrary
+) -> ComplexArray:
+    """Return S, the unnormalised DFT of sigma^2 on the extended image."""
+    # E carries 1 / sqrt 2 (sphere) or 1 / 2 (reflection), and sigma^2 its square.
+    amplitude = {"none": 1.0, "reflect": 0.5, "double_fourier_sphere": math.sqrt(0.5)}[boundary]
+    extended = extend(amplitude * sigma2, boundary, np.empty(frame.shape))
+    return fft.c2c(extended.astype(np.complex128), (0, 1), forward=True, norm=0)
+
+
+def _folded(correlation: FloatArray, s: ComplexArray, w: FloatArray, block: Block) -> ComplexArray:
+    """Return R(q) S(q) of a wedge with the window w, added up at q mod L."""
+    folded = np.zeros(block.shape, dtype=np.complex128)
+    _fold_product(correlation, s, w.shape[0], w.shape[1], folded)
+    return folded
+
+
+def _atoms(folded: ComplexArray, frame: WindowedFrame, block: Block, fft: FourierLibrary) -> FloatArray:
+    """Return the variance of each coefficient of a wedge, (size of the block,)."""
+    v = fft.c2c(folded, (0, 1), forward=False, norm=0).real
+    v *= block.multiplicity / (math.prod(frame.shape) * math.prod(block.shape))
+    # The true value is a sum of squares; rounding may give -1e-20 for atoms without errors in their support.
+    variances: FloatArray = np.maximum(v, 0.0).reshape(-1)
+    return variances
 
 
 def _extended_modes(n1: int, fft: FourierLibrary) -> tuple[ComplexArray, ComplexArray]:

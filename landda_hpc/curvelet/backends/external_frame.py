@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,11 @@ class ExternalFrame(ABC):
     def local_variance(self, sigma2: npt.ArrayLike) -> FloatArray:
         """Return `variance`, (n_var,)."""
         return self.variance(sigma2)
+
+    def local_variances(self, maps: Sequence[npt.ArrayLike]) -> Callable[[int], FloatArray]:
+        """Return `variance` of several maps as a function of the number of a block: (number of maps, its size)."""
+        whole = np.stack([self.variance(sigma2) for sigma2 in maps])
+        return lambda number: whole[:, self.blocks[number].variances]
 
     @abstractmethod
     def variance_from_spectrum(self, power: npt.ArrayLike) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,6 +81,10 @@ class Frame(Protocol):
 
     def local_variance(self, sigma2: npt.ArrayLike) -> AnyArray:
         """`variance` without the cross terms of a boundary extension, (n_var,)."""
+        ...
+
+    def local_variances(self, maps: Sequence[npt.ArrayLike]) -> Callable[[int], AnyArray]:
+        """`local_variance` of several maps as a function of the number of a block: (number of maps, its size)."""
         ...
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:

@@ -12,6 +12,7 @@ from landda_hpc.formats.cf.image import read_image
 from landda_hpc.grid import Grid
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.pieces import PieceSharing
 from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.regridding.regrid import Regridder
 
@@ -45,6 +46,10 @@ class MethodContext:
     def members(self, number: int) -> MemberReduction:
         """Distribution of a number of perturbed images over the root group."""
         return MemberReduction(self.root_group, number)
+
+    def sharing(self) -> PieceSharing:
+        """Distribution of independent pieces of a computation over the root group."""
+        return PieceSharing(self.root_group)
 
     def std(self, value: float | Path) -> float | FloatArray:
         """Return a number, or the map in a file under ``data_root``, interpolated to the model grid if necessary.

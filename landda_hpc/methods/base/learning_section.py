@@ -37,5 +37,6 @@ class LearningSection(Section):
         from landda_hpc.analysis.visit_differences import VisitDifferences
 
         kind = RefereedDifferences if self.referee and context.has_referee else VisitDifferences
-        estimator = kind(frame, self.pooling, self.memory_cycles, max_gap_days=self.max_gap_days)
-        return ErrorsOfEachAnalysis(frame, estimator, self.local, context.seed)
+        sharing = context.sharing()
+        estimator = kind(frame, self.pooling, self.memory_cycles, max_gap_days=self.max_gap_days, sharing=sharing)
+        return ErrorsOfEachAnalysis(frame, estimator, self.local, context.seed, sharing)

@@ -59,6 +59,9 @@ def test_local_variances_are_near_the_exact_ones(boundary: Boundary, tolerance: 
     local, exact = frame.local_variance(sigma2), frame.variance(sigma2)
     np.testing.assert_allclose(sums(frame, local), sums(frame, exact), rtol=tolerance)
     assert np.corrcoef(local, exact)[0, 1] > 0.95
+    of_block = frame.local_variances([np.ones(frame.shape), sigma2])
+    for number, block in enumerate(frame.blocks):
+        assert np.array_equal(of_block(number)[1], local[block.variances])
 
 
 def test_negative_and_missing_variances_are_refused() -> None:
