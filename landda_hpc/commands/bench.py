@@ -189,6 +189,8 @@ def machine(
     """Measure network, memory and file system between ranks, in seconds: mpirun -n 2 landda bench machine DIR.
 
     Messages go between the first and the last rank: place these on two nodes to measure the network between nodes.
+    Also printed: what the first of 10 roots spends on preparing an exchange with 64, 1000 and 10,000 ranks, by
+    computation without these ranks.
     """
     from dataclasses import asdict
 
@@ -196,6 +198,7 @@ def machine(
     from landda_hpc.parallel.mpi import launch
     from landda_hpc.parallel.network_bench import measure_network
     from landda_hpc.storage.checkpoint_bench import measure
+    from landda_hpc.studies.scaling.exchange_cost import collect_cost_of
 
     world = launch()
     network = measure_network(world, rounds)
@@ -206,9 +209,21 @@ def machine(
             "checkpoint_bytes_per_s": files.n_bytes / files.complete_s,
         }
         found = asdict(network) | written
+
+        def of_exchange(seconds: float, cpu: float) -> str:
+            return f"{1e6 * seconds:.1f} us, {1e6 * cpu:.1f} us of CPU"
+
+        prepared = [(ranks, groups, *collect_cost_of(ranks, groups)) for ranks, groups in _LAYOUTS]
         for text in (
             f"message of 8 bytes: {1e6 * network.latency_s:.2f} us; 4 MiB: {network.bytes_per_s / 1e9:.2f} GB/s",
             f"sum of 8 bytes over {network.ranks} ranks: {1e6 * network.allreduce_s:.2f} us",
+            f"exchange of 64 bytes with the next rank: {of_exchange(network.exchange_s, network.exchange_cpu_s)}",
+            f"the same with counts for all {network.ranks} ranks: {of_exchange(network.dense_s, network.dense_cpu_s)}",
+            *(
+                f"{ranks} ranks, {groups} member groups: a root prepares an exchange with {named} of them in "
+                f"{1e6 * seconds:.1f} us of CPU"
+                for ranks, groups, seconds, named in prepared
+            ),
             f"copying in memory: {network.memory_bytes_per_s / 1e9:.2f} GB/s per rank, all at once",
             f"{files.n_bytes / 1e6:.0f} MB to a file with fsync: {found['write_bytes_per_s'] / 1e6:.0f} MB/s",
             f"a checkpoint with read-back: {found['checkpoint_bytes_per_s'] / 1e6:.0f} MB/s",
@@ -217,6 +232,10 @@ def machine(
         if output is not None:
             write_text(output, json.dumps(found, indent=1) + "\n", make_folder=True)
             typer.echo(f"Written: {output}")
+
+
+_LAYOUTS = ((64, 1), (1000, 5), (10000, 50))
+"""Numbers of ranks and member groups for which a root prepares an exchange."""
 
 
 def _shape(text: str) -> tuple[int, int]:

@@ -264,13 +264,14 @@ class ColmModels:
         assert instance.state is not None, "the group's instances have states"
         tiles, layout, names = self._case.tiles, self._domain.layout, self._files.written
         mine = layout.tiles_of(self._world.rank)
-        owner_of_mine = self._owner(tiles.block[mine])
-        outgoing = [pack(instance.state, np.flatnonzero(owner_of_mine == r), names) for r in range(self._group_size)]
-        incoming, me, width = [], self._world.rank - self._first, packed_width(names)
-        for r in range(self._group_size):
-            theirs = layout.tiles_of(self._first + r)
-            incoming.append(int((self._owner(tiles.block[theirs]) == me).sum()) * width)
-        return np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, width)
+        owner_of_mine, me, width = self._owner(tiles.block[mine]), self._world.rank - self._first, packed_width(names)
+        outgoing = {
+            int(r): pack(instance.state, np.flatnonzero(owner_of_mine == r), names) for r in np.unique(owner_of_mine)
+        }
+        own = np.flatnonzero(self._owner(tiles.block) == me)
+        bounds = layout.tile_bounds[layout.group_of(self._world.rank)]
+        incoming = {r: n * width for r, n in enumerate(np.diff(np.searchsorted(own, bounds)).tolist()) if n}
+        return self._group.exchange(outgoing, incoming).reshape(-1, width)
 
     def _write_blocks(self, rows: FloatArray, time: datetime, run: RunFolder, folder: Path) -> None:
         """Write this rank's blocks of a run's analysed restart. Local."""

@@ -16,6 +16,7 @@ import numpy as np
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.parallel.partition import overlaps
 
 CELL_BLOCK: Final = 512
 """Cells per block; part of the definition of the bits of what is computed by block."""
@@ -55,11 +56,12 @@ class TreeSum:
             return []
         flat = np.concatenate(mine, axis=1)
         width = flat.shape[1]
-        received = self._group.exchange([np.ravel(flat)] * self._group.size, [len(b) * width for b in self._branches])
+        everyone, counts = range(self._group.size), [len(branches) * width for branches in self._branches]
+        received = self._group.exchange(dict.fromkeys(everyone, flat), dict(enumerate(counts)))
+        places = [place for branches in self._branches for place in branches]
         found: dict[int, dict[int, FloatArray]] = {}
-        for branches, values in zip(self._branches, received, strict=True):
-            for (level, index), row in zip(branches, values.reshape(len(branches), width), strict=True):
-                found.setdefault(level, {})[index] = row
+        for (level, index), row in zip(places, received.reshape(len(places), width), strict=True):
+            found.setdefault(level, {})[index] = row
         total = _join(found, self._n, width)
         return np.split(total, np.cumsum([part.shape[1] for part in mine])[:-1])
 
@@ -139,8 +141,9 @@ class CellTotals:
 
     def largest(self, values: FloatArray) -> FloatArray:
         """The largest of the processes' values, element by element; NaN counts as larger. Collective."""
-        received = self._group.exchange([np.ravel(values)] * self._group.size, [values.size] * self._group.size)
-        result: FloatArray = np.max(received, axis=0).reshape(values.shape)
+        everyone = range(self._group.size)
+        received = self._group.exchange(dict.fromkeys(everyone, values), dict.fromkeys(everyone, values.size))
+        result: FloatArray = np.max(received.reshape(self._group.size, *values.shape), axis=0)
         return result
 
     def in_blocks(self, rows: FloatArray) -> Iterator[tuple[int, FloatArray]]:
@@ -158,17 +161,13 @@ class CellTotals:
         -----
         The rows of a block whose cells belong to several processes travel to the first of them.
         """
-        size, rank, width = self._group.size, self._group.rank, rows.shape[1]
-        cells, aligned, start = self._bounds, self._aligned, int(self._bounds[rank])
-
-        def overlap(owner: int, reader: int) -> tuple[int, int]:
-            lo = int(max(cells[owner], aligned[reader]))
-            return lo, max(lo, int(min(cells[owner + 1], aligned[reader + 1])))
-
-        parts = [overlap(rank, other) for other in range(size)]
-        outgoing = [np.ravel(rows[max(0, lo - start) : max(0, lo - start) + hi - lo]) for lo, hi in parts]
-        incoming = [width * (hi - lo) for lo, hi in (overlap(other, rank) for other in range(size))]
-        mine = np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, width)
+        rank, start, width = self._group.rank, self.owned.start, rows.shape[1]
+        aligned = slice(int(self._aligned[rank]), int(self._aligned[rank + 1]))
+        outgoing = {
+            reader: rows[part.start - start : part.stop - start] for reader, part in overlaps(self._aligned, self.owned)
+        }
+        incoming = {owner: width * (part.stop - part.start) for owner, part in overlaps(self._bounds, aligned)}
+        mine = self._group.exchange(outgoing, incoming).reshape(-1, width)
         first = int(self._blocks[rank])
         blocks = range(int(self._blocks[rank + 1]) - first)
         return iter([(first + k, mine[k * CELL_BLOCK : (k + 1) * CELL_BLOCK]) for k in blocks])

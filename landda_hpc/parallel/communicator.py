@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -46,17 +46,24 @@ class Communicator(Protocol):
         """Values in rank order on every process. Collective."""
         ...
 
-    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
+    def exchange(self, outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]) -> FloatArray:
         """Send ``outgoing[r]`` to process r; receive ``incoming[r]`` numbers from process r. Collective.
+
+        The cost of a process depends on the processes that it names, not on the number of all.
 
         Parameters
         ----------
-        outgoing : one contiguous float64 array per process, any shape (flattened), may be empty.
-        incoming : how many numbers come from each process.
+        outgoing : an array of any shape for each process that receives something; empty ones are not sent.
+        incoming : how many numbers come from each process that sends something.
 
         Returns
         -------
-        One flat array per process.
+        All numbers received, in the order of ``incoming``, flat.
+
+        Raises
+        ------
+        ShapeError : a process that does not exist, or this one sends itself other numbers than it expects.
+        ParallelError : another process sent other numbers than expected.
         """
         ...
 
@@ -111,12 +118,9 @@ class SerialCommunicator:
     def all_gather(self, value: T) -> list[T]:
         return [value]
 
-    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
-        check_exchange(outgoing, incoming, 1)
-        flat = np.array(outgoing[0], dtype=np.float64).reshape(-1)
-        if flat.size != incoming[0]:
-            raise ShapeError(f"process 0 sends {flat.size} numbers to itself but expects {incoming[0]}.")
-        return [flat]
+    def exchange(self, outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]) -> FloatArray:
+        check_exchange(outgoing, incoming, self)
+        return np.array(outgoing.get(0, ()), dtype=np.float64).reshape(-1)
 
     def barrier(self) -> None:
         return None
@@ -137,7 +141,12 @@ class SerialCommunicator:
         os._exit(code)
 
 
-def check_exchange(outgoing: Sequence[FloatArray], incoming: Sequence[int], size: int) -> None:
-    """Raise ShapeError unless an exchange names one array and one count per process."""
-    if len(outgoing) != size or len(incoming) != size:
-        raise ShapeError(f"exchange got {len(outgoing)} arrays and {len(incoming)} counts for {size} processes.")
+def check_exchange(outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int], group: Communicator) -> None:
+    """Raise ShapeError unless an exchange names processes of the group, and is consistent for this one itself."""
+    rank, size = group.rank, group.size
+    for named in (outgoing, incoming):
+        if named and not (min(named) >= 0 and max(named) < size):
+            raise ShapeError(f"an exchange names processes {min(named)} to {max(named)}; there are 0 to {size - 1}.")
+    n_sent, n_expected = np.size(outgoing.get(rank, ())), incoming.get(rank, 0)
+    if n_sent != n_expected:
+        raise ShapeError(f"process {rank} sends {n_sent} numbers to itself but expects {n_expected}.")

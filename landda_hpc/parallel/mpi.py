@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from mpi4py import MPI
@@ -23,6 +23,13 @@ T = TypeVar("T")
 _LOOK_EVERY_S = 0.01
 """Interval between checks of a process that waits asleep: a hundredth of the shortest run of a model."""
 
+_TAGS: Final = 32768
+"""Tags that every MPI library has. Successive exchanges have different ones, so that numbers which nobody expected in
+one are not taken for those of the next."""
+
+_PIECE: Final = 2**27
+"""Numbers in a message: 1 GB. Longer arrays travel in several, because counts of MPI have 32 bits."""
+
 
 class MpiCommunicator:
     """``Communicator`` over an mpi4py intracommunicator.
@@ -36,6 +43,7 @@ class MpiCommunicator:
     def __init__(self, native: MPI.Intracomm, traffic: Traffic | None = None) -> None:
         self._comm = native
         self._traffic = Traffic() if traffic is None else traffic
+        self._n_exchanges = 0
 
     @property
     def rank(self) -> int:
@@ -75,20 +83,31 @@ class MpiCommunicator:
             found = self._comm.allgather(packed)
         return [MPI.pickle.loads(one) for one in found]
 
-    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
-        check_exchange(outgoing, incoming, self.size)
-        counts_out = np.array([a.size for a in outgoing], dtype=np.int64)
-        counts_in = np.array(incoming, dtype=np.int64)
-        send = np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in outgoing])
-        receive = np.empty(int(counts_in.sum()))
+    def exchange(self, outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]) -> FloatArray:
+        check_exchange(outgoing, incoming, self)
+        rank, comm, tag = self.rank, self._comm, self._n_exchanges % _TAGS
+        self._n_exchanges += 1
+        flat = {to: np.asarray(values, dtype=np.float64, order="C").reshape(-1) for to, values in outgoing.items()}
+        own = flat.pop(rank, None)
+        sent = [values.size for values in flat.values() if values.size]
+        received, at = np.empty(sum(incoming.values())), 0
+        requests: list[tuple[MPI.Request, int, int]] = []
         with self._traffic.call():
-            self._comm.Alltoallv(
-                [send, (counts_out, _offsets(counts_out)), MPI.DOUBLE],
-                [receive, (counts_in, _offsets(counts_in)), MPI.DOUBLE],
-            )
-        counts_out[self.rank] = 0
-        self._traffic.gave(8 * int(counts_out.sum()), 1, int(np.count_nonzero(counts_out)))
-        return np.split(receive, np.cumsum(counts_in)[:-1])
+            for sender, n in incoming.items():
+                part = received[at : at + n]
+                at += n
+                if sender == rank and own is not None:
+                    part[:] = own
+                else:
+                    requests += [(comm.Irecv([p, MPI.DOUBLE], sender, tag), sender, p.size) for p in _pieces(part)]
+            gone = [comm.Isend([p, MPI.DOUBLE], to, tag) for to, values in flat.items() for p in _pieces(values)]
+            # One by one: Waitall of Open MPI 4 does not return if a message is longer than expected.
+            for request, sender, n in requests:
+                _wait(request, sender, n)
+            for request in gone:
+                request.Wait()
+        self._traffic.gave(8 * sum(sent), 1, len(sent))
+        return received
 
     def barrier(self) -> None:
         with self._traffic.call():
@@ -126,8 +145,19 @@ class MpiCommunicator:
         self._comm.Abort(code)
 
 
-def _offsets(counts: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.concatenate(([0], np.cumsum(counts)[:-1]))
+def _pieces(values: FloatArray) -> Iterator[FloatArray]:
+    return (values[start : start + _PIECE] for start in range(0, values.size, _PIECE))
+
+
+def _wait(request: MPI.Request, sender: int, n: int) -> None:
+    """Complete the receipt of n numbers; ParallelError if others came."""
+    status = MPI.Status()
+    try:
+        request.Wait(status)
+    except MPI.Exception as error:
+        raise ParallelError(f"receiving {n} numbers from process {sender}: {error.Get_error_string()}") from error
+    if (found := status.Get_count(MPI.DOUBLE)) != n:
+        raise ParallelError(f"process {sender} sent {found} numbers, {n} were expected.")
 
 
 def launch() -> Communicator:

@@ -27,6 +27,9 @@ class Network:
     latency_s : one way of a message of 8 bytes between the first and the last rank.
     bytes_per_s : throughput of messages of 4 MiB between these two.
     allreduce_s : sum of 8 bytes over all ranks.
+    exchange_s, exchange_cpu_s : an exchange in which every rank sends 8 numbers to the next one, and the CPU time of a
+        rank, active waiting included; medians over the rounds, the mean of the ranks.
+    dense_s, dense_cpu_s : the same numbers by a call of MPI with a count for every rank.
     memory_bytes_per_s : bytes read and written by copying arrays, per rank, while all ranks copy.
     """
 
@@ -34,6 +37,10 @@ class Network:
     latency_s: float
     bytes_per_s: float
     allreduce_s: float
+    exchange_s: float
+    exchange_cpu_s: float
+    dense_s: float
+    dense_cpu_s: float
     memory_bytes_per_s: float
 
 
@@ -52,6 +59,7 @@ def measure_network(world: Communicator, rounds: int = 200) -> Network:
     one, total = np.ones(1), np.empty(1)
     world.barrier()  # all begin together
     allreduce = _median(lambda: comm.Allreduce(one, total), rounds)
+    exchange, dense = _exchanges(world, rounds)
     source, target = np.ones(_COPIED), np.empty(_COPIED)
     world.barrier()  # all copy at the same time
     copied = _median(lambda: np.copyto(target, source), 7)
@@ -60,6 +68,10 @@ def measure_network(world: Communicator, rounds: int = 200) -> Network:
         latency_s=world.broadcast(latency),
         bytes_per_s=8.0 * _LARGE / world.broadcast(large),
         allreduce_s=max(world.all_gather(allreduce)),
+        exchange_s=exchange[0],
+        exchange_cpu_s=exchange[1],
+        dense_s=dense[0],
+        dense_cpu_s=dense[1],
         memory_bytes_per_s=16.0 * _COPIED / max(world.all_gather(copied)),
     )
 
@@ -82,6 +94,33 @@ def _ping_pong(world: Communicator, n: int, rounds: int) -> float:
             comm.Send(data, 0)
     world.wait_asleep()
     return found
+
+
+def _exchanges(world: Communicator, rounds: int) -> list[tuple[float, float]]:
+    """Seconds and CPU seconds of exchanges with the next rank: of this project, and with counts for all. Collective."""
+    comm: Any = world.native
+    size, to, sender = world.size, (world.rank + 1) % world.size, (world.rank - 1) % world.size
+    data = np.ones(8)
+
+    def exchange() -> None:
+        world.exchange({to: data}, {sender: data.size})
+
+    def dense() -> None:
+        given, expected = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+        given[to], expected[sender] = data.size, data.size
+        offsets = [np.cumsum(counts) - counts for counts in (given, expected)]
+        comm.Alltoallv([data, (given, offsets[0])], [np.empty(data.size), (expected, offsets[1])])
+
+    taken: dict[Callable[[], None], list[tuple[float, float]]] = {exchange: [], dense: []}
+    world.barrier()  # all begin together
+    for _ in range(rounds + 1):
+        for work, found in taken.items():  # in turns, so that other load affects both alike
+            began, used = time.perf_counter(), time.process_time()
+            work()
+            found.append((time.perf_counter() - began, time.process_time() - used))
+    mine = [np.median(found[1:], axis=0) for found in taken.values()]  # the first makes connections
+    wall_and_cpu = np.mean(world.all_gather(mine), axis=0)
+    return [(float(wall), float(cpu)) for wall, cpu in wall_and_cpu]
 
 
 def _median(work: Callable[[], object], rounds: int) -> float:

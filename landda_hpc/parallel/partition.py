@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from landda_hpc.constants import IntArray
@@ -39,6 +41,22 @@ def partition(cost: IntArray, n_parts: int) -> IntArray:
 def even_partition(n: int, n_parts: int) -> IntArray:
     """``partition`` of n elements of equal cost."""
     return partition(np.ones(n, dtype=np.int64), n_parts)
+
+
+def overlaps(bounds: IntArray, elements: slice) -> list[tuple[int, slice]]:
+    """Parts of a partition that have some of the elements, in order: the number of each, and its elements among them.
+
+    Parameters
+    ----------
+    bounds : of the parts, non-decreasing, (n_parts + 1,), from the first to the last of all elements.
+    elements : contiguous, with start and stop.
+    """
+    start, stop = elements.start, elements.stop
+    if start >= stop:
+        return []
+    first, last = np.searchsorted(bounds, start, side="right") - 1, np.searchsorted(bounds, stop, side="left")
+    cuts = np.clip(bounds[first : last + 1], start, stop).tolist()
+    return [(part, slice(lo, hi)) for part, (lo, hi) in enumerate(pairwise(cuts), start=int(first)) if lo < hi]
 
 
 def even_share(n: int, rank: int, size: int) -> slice:

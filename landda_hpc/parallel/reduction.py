@@ -155,13 +155,14 @@ class MemberReduction:
         size, rank = self._group.size, self._group.rank
         pieces = even_partition(n, size)
         width = np.diff(pieces)
-        outgoing = [np.array([total[pieces[r] : pieces[r + 1]] for total in mine]) for r in range(size)]
-        received = self._group.exchange(outgoing, [len(found) * int(width[rank]) for found in places])
+        outgoing = {r: np.array([total[pieces[r] : pieces[r + 1]] for total in mine]) for r in range(size)}
+        incoming = {r: len(found) * int(width[rank]) for r, found in enumerate(places)}
+        every = [place for found in places for place in found]
+        rows = self._group.exchange(outgoing, incoming).reshape(len(every), int(width[rank]))
         whole = BlockTree(self._n_blocks)
-        for part, found in zip(received, places, strict=True):
-            for row, (level, index) in zip(part.reshape(len(found), int(width[rank])), found, strict=True):
-                whole.add(row, index, level)
-        return np.concatenate(self._group.exchange([whole.totals[0]] * size, width.tolist()))
+        for row, (level, index) in zip(rows, every, strict=True):
+            whole.add(row, index, level)
+        return self._group.exchange(dict.fromkeys(range(size), whole.totals[0]), dict(enumerate(width.tolist())))
 
     def _places(self, rank: int) -> list[tuple[int, int]]:
         """Places of the subtrees that a process sends."""
@@ -184,14 +185,14 @@ class MemberReduction:
         size, rank = self._group.size, self._group.rank
         cells = even_partition(rows.shape[1], size)
         members = np.diff(np.minimum(self._bounds * BLOCK, self.n_members)).tolist()
-        outgoing = [np.ravel(rows[:, cells[r] : cells[r + 1]]) for r in range(size)]
+        outgoing = {r: rows[:, cells[r] : cells[r + 1]] for r in range(size)}
         width = int(cells[rank + 1] - cells[rank])
-        received = self._group.exchange(outgoing, [n * width for n in members])
-        return np.concatenate([part.reshape(n, width) for part, n in zip(received, members, strict=True)])
+        received = self._group.exchange(outgoing, {r: n * width for r, n in enumerate(members)})
+        return received.reshape(self.n_members, width)
 
     def of_all_cells(self, owned: FloatArray, n_cells: int) -> FloatArray:
         """Values of all cells, (n_cells, ...), from those that each process owns (see ``by_cell``). Collective."""
         size, width = self._group.size, int(np.prod(owned.shape[1:]))
         counts = (np.diff(even_partition(n_cells, size)) * width).tolist()
-        parts = self._group.exchange([np.ravel(owned)] * size, counts)
-        return np.concatenate(parts).reshape(n_cells, *owned.shape[1:])
+        received = self._group.exchange(dict.fromkeys(range(size), owned), dict(enumerate(counts)))
+        return received.reshape(n_cells, *owned.shape[1:])

@@ -14,7 +14,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.parallel.cell_sums import CellTotals
 from landda_hpc.parallel.communicator import Communicator
-from landda_hpc.parallel.partition import even_partition
+from landda_hpc.parallel.partition import even_partition, overlaps
 from landda_hpc.parallel.process_layout import Layout
 
 
@@ -35,6 +35,20 @@ class RootTraffic:
         self.root_group = world.split(0 if world.rank < layout.n_roots else None)
         """Communicator of the root group; None on ranks outside it."""
         self._owned = even_partition(layout.n_cells, layout.n_roots)
+        self._group, self._cells = layout.group_of(world.rank), layout.cells_of(world.rank)
+        self._owners = overlaps(self._owned, self._cells)
+        """Roots that own cells of this rank, and which."""
+        starts = layout.group_bounds[:-1].tolist()
+        self._holders = [
+            [(start + index, cells) for index, cells in overlaps(bounds, self.owned)]
+            for start, bounds in zip(starts, layout.cell_bounds, strict=True)
+        ]
+        """Ranks of each member group that hold cells of this root, and which."""
+        self._served = [
+            [(other, layout.cells_of(other)) for other in range(start, stop) if other % layout.n_roots == world.rank]
+            for start, stop in pairwise(layout.group_bounds.tolist())
+        ]
+        """Ranks of each member group to which this root scatters, and their cells; none on other ranks."""
 
     @property
     def is_root(self) -> bool:
@@ -85,18 +99,14 @@ class RootTraffic:
         -------
         (n_owned, n_values) on roots, for the cells of ``owned``; None elsewhere.
         """
-        rank, layout = self._world.rank, self._layout
-        held = layout.cells_held(rank, instance)
+        rank, group = self._world.rank, self._layout.group_of_instance(instance)
+        held = _length(self._cells) if group == self._group else 0
         rows = np.empty((0, n_values)) if rows is None or held == 0 else rows
         if rows.shape != (held, n_values):
             raise ShapeError(f"rank {rank} gives rows of shape {rows.shape}; expected ({held}, {n_values}).")
-        start = layout.cells_of(rank).start
-        outgoing = [
-            rows[max(0, int(lo) - start) : max(0, int(hi) - start)]
-            for lo, hi in zip(self._owned[:-1], self._owned[1:], strict=True)
-        ] + [rows[:0]] * (layout.n_ranks - layout.n_roots)
-        incoming = [n_values * self._overlap(other, instance) for other in range(layout.n_ranks)]
-        mine = np.concatenate(self._world.exchange(outgoing, incoming))
+        outgoing = {root: rows[_within(part, self._cells)] for root, part in self._owners} if held else {}
+        incoming = {other: n_values * _length(part) for other, part in self._holders[group]}
+        mine = self._world.exchange(outgoing, incoming)
         return mine.reshape(-1, n_values) if self.is_root else None
 
     def share(self, owned: FloatArray | None) -> FloatArray | None:
@@ -112,10 +122,9 @@ class RootTraffic:
         """
         if self.root_group is None or owned is None:
             return None
-        n_values = owned.shape[1]
-        counts = (np.diff(self._owned) * n_values).tolist()
-        parts = self.root_group.exchange([np.ravel(owned)] * self._layout.n_roots, counts)
-        return np.concatenate(parts).reshape(self._layout.n_cells, n_values)
+        n_values, outgoing = owned.shape[1], dict.fromkeys(range(self._layout.n_roots), owned)
+        whole = self.root_group.exchange(outgoing, self._counts(n_values))
+        return whole.reshape(self._layout.n_cells, n_values)
 
     def to_root(self, owned: FloatArray | None, root: int) -> FloatArray | None:
         """Give one root the rows of all cells. Collective over the root group.
@@ -132,10 +141,8 @@ class RootTraffic:
         if self.root_group is None or owned is None:
             return None
         n_values, here = owned.shape[1], self._world.rank == root
-        outgoing = [np.ravel(owned) if other == root else np.empty(0) for other in range(self._layout.n_roots)]
-        counts = (np.diff(self._owned) * n_values).tolist() if here else [0] * self._layout.n_roots
-        parts = self.root_group.exchange(outgoing, counts)
-        return np.concatenate(parts).reshape(self._layout.n_cells, n_values) if here else None
+        whole = self.root_group.exchange({root: owned}, self._counts(n_values) if here else {})
+        return whole.reshape(self._layout.n_cells, n_values) if here else None
 
     def from_first(self, rows: FloatArray | None, n_values: int) -> FloatArray:
         """Give each root the rows of its own cells. Collective over the root group, called by roots.
@@ -150,13 +157,11 @@ class RootTraffic:
         """
         if self.root_group is None:
             raise ShapeError("rows of own cells go to roots.")
-        n_roots, bounds = self._layout.n_roots, self._owned
-        outgoing: list[FloatArray] = [np.empty(0)] * n_roots
+        outgoing: dict[int, FloatArray] = {}
         if rows is not None:
-            outgoing = [np.ravel(rows[int(lo) : int(hi)]) for lo, hi in pairwise(bounds)]
-        n_owned = self.owned.stop - self.owned.start
-        incoming = [n_owned * n_values if root == 0 else 0 for root in range(n_roots)]
-        return np.concatenate(self.root_group.exchange(outgoing, incoming)).reshape(n_owned, n_values)
+            outgoing = {root: rows[lo:hi] for root, (lo, hi) in enumerate(pairwise(self._owned.tolist()))}
+        n_owned = _length(self.owned)
+        return self.root_group.exchange(outgoing, {0: n_owned * n_values}).reshape(n_owned, n_values)
 
     def scatter(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
         """Give every rank that holds the instance its cells' rows. Collective over the world.
@@ -174,21 +179,16 @@ class RootTraffic:
         Rank r is served by root r mod G, so that roots share the sending.
         """
         rank, layout = self._world.rank, self._layout
-        outgoing: list[FloatArray] = [np.empty(0)] * layout.n_ranks
+        group, held = layout.group_of_instance(instance), _length(self._cells)
+        outgoing: dict[int, FloatArray] = {}
         if self.is_root:
             if rows is None or rows.shape != (layout.n_cells, n_values):
                 found = None if rows is None else rows.shape
                 raise ShapeError(f"root {rank} scatters {found}; expected {(layout.n_cells, n_values)}.")
-            for other in range(rank, layout.n_ranks, layout.n_roots):
-                if layout.cells_held(other, instance):
-                    outgoing[other] = rows[layout.cells_of(other)]
-        held = layout.cells_held(rank, instance)
-        incoming = [0] * layout.n_ranks
-        incoming[rank % layout.n_roots] = held * n_values
-        mine = np.concatenate(self._world.exchange(outgoing, incoming))
-        if layout.group_of(rank) != layout.group_of_instance(instance):
-            return None
-        return mine.reshape(held, n_values)
+            outgoing = {other: rows[cells] for other, cells in self._served[group]}
+        incoming = {rank % layout.n_roots: held * n_values} if group == self._group else {}
+        mine = self._world.exchange(outgoing, incoming)
+        return mine.reshape(held, n_values) if group == self._group else None
 
     def scatter_owned(self, instance: int, owned: FloatArray | None, n_values: int) -> FloatArray | None:
         """Give every rank that holds the instance its cells' rows, from the roots that own them. Collective.
@@ -201,34 +201,27 @@ class RootTraffic:
         -------
         (n_cells_local, n_values), or None on ranks that do not hold the instance.
         """
-        rank, layout = self._world.rank, self._layout
-        outgoing: list[FloatArray] = [np.empty(0)] * layout.n_ranks
+        group, held = self._layout.group_of_instance(instance), _length(self._cells)
+        outgoing: dict[int, FloatArray] = {}
         if self.is_root:
-            mine = self.owned
-            if owned is None or owned.shape != (mine.stop - mine.start, n_values):
+            expected = (_length(self.owned), n_values)
+            if owned is None or owned.shape != expected:
                 found = None if owned is None else owned.shape
-                raise ShapeError(f"root {rank} scatters {found}; expected {(mine.stop - mine.start, n_values)}.")
-            for other in range(layout.n_ranks):
-                if self._overlap(other, instance):
-                    part = layout.cells_of(other)
-                    first, last = max(int(part.start), mine.start), min(int(part.stop), mine.stop)
-                    outgoing[other] = np.ravel(owned[first - mine.start : last - mine.start])
-        held = layout.cells_held(rank, instance)
-        incoming = [0] * layout.n_ranks
-        if held:
-            part = layout.cells_of(rank)
-            for root in range(layout.n_roots):
-                lo, hi = int(self._owned[root]), int(self._owned[root + 1])
-                incoming[root] = n_values * max(0, min(int(part.stop), hi) - max(int(part.start), lo))
-        received = np.concatenate(self._world.exchange(outgoing, incoming))
-        if layout.group_of(rank) != layout.group_of_instance(instance):
-            return None
-        return received.reshape(held, n_values)
+                raise ShapeError(f"root {self._world.rank} scatters {found}; expected {expected}.")
+            outgoing = {other: owned[_within(part, self.owned)] for other, part in self._holders[group]}
+        incoming = {root: n_values * _length(part) for root, part in self._owners} if group == self._group else {}
+        mine = self._world.exchange(outgoing, incoming)
+        return mine.reshape(held, n_values) if group == self._group else None
 
-    def _overlap(self, other: int, instance: int) -> int:
-        """Cells that rank ``other`` holds of the instance and this root owns."""
-        if not self.is_root or not self._layout.cells_held(other, instance):
-            return 0
-        part = self._layout.cells_of(other)
-        lo, hi = self._owned[self._world.rank], self._owned[self._world.rank + 1]
-        return max(0, min(int(part.stop), int(hi)) - max(int(part.start), int(lo)))
+    def _counts(self, n_values: int) -> dict[int, int]:
+        """Numbers of every root with so many values in each of its cells."""
+        return dict(enumerate((np.diff(self._owned) * n_values).tolist()))
+
+
+def _length(part: slice) -> int:
+    return int(part.stop) - int(part.start)
+
+
+def _within(part: slice, whole: slice) -> slice:
+    """A part of the cells as a slice of the rows of a whole that contains it."""
+    return slice(part.start - whole.start, part.stop - whole.start)

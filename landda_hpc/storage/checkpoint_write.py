@@ -81,7 +81,6 @@ def write_serial(
     """Rank 0 writes its rows, and those of the others slab by slab, all variables of a slab at once. Collective."""
     is_writer, rank = communicator.rank == 0, communicator.rank
     width = sum(_size(name) for name in header.variables)
-    nothing = np.empty(0)
     file = None
     with step(communicator, temporary, "opening"):
         if is_writer:
@@ -93,17 +92,18 @@ def write_serial(
                 if file is not None and part.state is not None:
                     for variable in header.variables:
                         _write(_dataset(file, name, variable), part.state[variable], part.tiles.start)
-            others = [(0, 0), *extents[name][1:]]
-            if not any(lo < hi for lo, hi in others):
+            others = {r: extent for r, extent in enumerate(extents[name]) if r > 0 and extent[0] < extent[1]}
+            if not others:
                 continue
             for start in range(0, header.n_tiles, SLAB):
-                cuts = [_overlap(extent, start, start + SLAB) for extent in others]
-                packed = _pack(part, *cuts[rank])
-                incoming = [(hi - lo) * width if is_writer else 0 for lo, hi in cuts]
-                received = communicator.exchange([packed, *[nothing] * (communicator.size - 1)], incoming)
+                cuts = {r: _overlap(extent, start, start + SLAB) for r, extent in others.items()}
+                outgoing = {0: _pack(part, *cuts[rank])} if rank in cuts else {}
+                counts = {r: (hi - lo) * width for r, (lo, hi) in cuts.items()} if is_writer else {}
+                received = communicator.exchange(outgoing, counts)
                 with step(communicator, temporary, f"writing instance '{name}'"):
                     if file is not None:
-                        for (lo, hi), block in zip(cuts, received, strict=True):
+                        blocks = np.split(received, np.cumsum(list(counts.values()))[:-1])
+                        for (lo, hi), block in zip(cuts.values(), blocks, strict=True):
                             _unpack(file, name, header.variables, block, lo, hi)
         with step(communicator, temporary, "closing"):
             if file is not None:

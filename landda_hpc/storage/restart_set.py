@@ -218,16 +218,15 @@ def _rows_of_file(
     columns = [state[name].reshape(state.n_tile, width) for name, width in widths.items()]
     packed = np.column_stack([*columns, tiles.cell.astype(np.float64), tiles.area_fraction])
     n_tiles, begin = max(stop for _, stop in extents), extents[communicator.rank][0]
-    files = [_overlap((0, n_tiles), first + rank) for rank in range(communicator.size)]
-    outgoing = []
-    for rank in range(communicator.size):
+    outgoing = {}
+    for rank in range(min(communicator.size, -(-n_tiles // TILES_PER_FILE) - first)):
         lo, hi = _overlap(extents[communicator.rank], first + rank)
-        outgoing.append(np.ascontiguousarray(packed[lo - begin : hi - begin]) if lo < hi else np.empty(0))
-    mine = [_overlap(extent, first + communicator.rank) for extent in extents]
-    order = sorted(range(communicator.size), key=lambda rank: mine[rank])
-    received = communicator.exchange(outgoing, [(hi - lo) * packed.shape[1] for lo, hi in mine])
-    lo, hi = files[communicator.rank]
-    rows = np.concatenate([received[rank] for rank in order]).reshape(hi - lo, packed.shape[1])
+        if lo < hi:
+            outgoing[rank] = packed[lo - begin : hi - begin]
+    cuts = sorted((*_overlap(extent, first + communicator.rank), rank) for rank, extent in enumerate(extents))
+    incoming = {rank: (hi - lo) * packed.shape[1] for lo, hi, rank in cuts if lo < hi}
+    lo, hi = _overlap((0, n_tiles), first + communicator.rank)
+    rows = communicator.exchange(outgoing, incoming).reshape(hi - lo, packed.shape[1])
     values, at = {}, 0
     for name, width in widths.items():
         values[name] = rows[:, at : at + width].reshape(hi - lo, *STATE[name].shape)

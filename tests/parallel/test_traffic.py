@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landda_hpc.errors import DataError, ParallelError
+from landda_hpc.errors import DataError, ParallelError, ShapeError
+from landda_hpc.parallel import mpi
 from landda_hpc.parallel.cell_sums import CELL_BLOCK, CellTotals
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.mpi import launch
@@ -49,10 +50,11 @@ def test_communicator_contract(world: Communicator) -> None:
     assert world.all_gather(rank * 10) == [r * 10 for r in range(size)]
     gathered = world.gather(rank)
     assert gathered == (list(range(size)) if rank == 0 else None)
-    outgoing = [np.full((rank, r), 100.0 * rank + r) for r in range(size)]
-    received = world.exchange(outgoing, [r * rank for r in range(size)])
-    for r, part in enumerate(received):
-        assert part.shape == (r * rank,) and np.all(part == 100.0 * r + rank)
+    outgoing = {r: np.full((rank, r), 100.0 * rank + r) for r in range(size)}
+    received = world.exchange(outgoing, {r: r * rank for r in reversed(range(size))})
+    expected = [np.full(r * rank, 100.0 * r + rank) for r in reversed(range(size))]
+    assert np.array_equal(received, np.concatenate(expected))
+    assert world.exchange({}, {}).shape == (0,)
     even = world.split(0 if rank % 2 == 0 else None)
     assert (even is None) == (rank % 2 == 1)
     if even is not None:
@@ -63,18 +65,51 @@ def test_communicator_contract(world: Communicator) -> None:
 def test_communication_is_counted_also_that_of_parts(world: Communicator) -> None:
     rank, size = world.rank, world.size
     begin = replace(world.traffic)
-    world.exchange([np.zeros(3 if r == 0 else 0) for r in range(size)], [3 if rank == 0 else 0] * size)
+    outgoing = {size - 1: np.zeros(0), 0: np.zeros(3)}
+    world.exchange(outgoing, dict.fromkeys(range(size), 3) if rank == 0 else {})
     sent = 0 if rank == 0 else 24
     assert world.traffic.n_bytes - begin.n_bytes == sent
     assert world.traffic.n_messages - begin.n_messages == int(rank > 0)
     part = world.split(0 if rank < 2 else None)
     if part is not None:
-        part.exchange([np.zeros(2)] * part.size, [2] * part.size)
+        part.exchange(dict.fromkeys(range(part.size), np.zeros(2)), dict.fromkeys(range(part.size), 2))
         sent += 16 * (part.size - 1)
     assert world.traffic.n_bytes - begin.n_bytes == sent
     world.all_gather("x")
     assert (world.traffic.n_bytes > begin.n_bytes + sent) == (size > 1)
     assert world.traffic.cpu_s >= begin.cpu_s and (world.traffic.n_calls >= begin.n_calls + 3) == (size > 1)
+
+
+@pytest.mark.mpi
+def test_long_arrays_travel_in_pieces(world: Communicator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpi, "_PIECE", 4)
+    rank, size = world.rank, world.size
+    sent = np.arange(11.0).reshape(11, 1) + 100.0 * rank
+    begin = replace(world.traffic)
+    received = world.exchange({(rank + 1) % size: sent}, {(rank - 1) % size: 11})
+    assert np.array_equal(received, np.arange(11.0) + 100.0 * ((rank - 1) % size))
+    assert world.traffic.n_messages - begin.n_messages == int(size > 1)
+
+
+@pytest.mark.mpi
+def test_an_exchange_names_what_does_not_fit(world: Communicator) -> None:
+    """Numbers that nobody expected are not taken for those of the next exchange."""
+    rank, last = world.rank, world.size - 1
+    with pytest.raises(ShapeError, match="names processes 0 to"):
+        world.exchange({0: np.zeros(1), last + 1: np.zeros(1)}, {})
+    with pytest.raises(ShapeError, match="2 numbers to itself but expects 0"):
+        world.exchange({rank: np.zeros(2)}, {})
+    if last == 0:
+        return
+    for n_sent in (2, 4):
+        if rank == last:
+            with pytest.raises(ParallelError, match=r"from process 0: |process 0 sent 2 numbers, 3 were"):
+                world.exchange({}, {0: 3})
+        else:
+            world.exchange({last: np.zeros(n_sent)} if rank == 0 else {}, {})
+    world.exchange({last: np.full(1, 1.0)} if rank == 0 else {}, {})  # not expected by the last
+    received = world.exchange({last: np.full(1, 2.0)} if rank == 0 else {}, {0: 1} if rank == last else {})
+    assert received.tolist() == ([2.0] if rank == last else [])
 
 
 def test_serial_twin_keeps_the_contract() -> None:

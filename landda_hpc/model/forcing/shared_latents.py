@@ -86,8 +86,7 @@ class SharedLatents:
                     for values, of_rank in zip(given, self._cells, strict=True):
                         values[i, k] = image[of_rank]
             outgoing = given
-        mine = self._cells[self._group.rank].size
-        n_values = len(names) * self._steps * mine
-        received = self._group.exchange(outgoing, [n_values] * self._group.size)
-        parts = [part.reshape(len(names), self._steps, mine) for part in received]
-        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+        size, mine = self._group.size, self._cells[self._group.rank].size
+        counts = dict.fromkeys(range(size), len(names) * self._steps * mine)
+        received = self._group.exchange(dict(enumerate(outgoing)), counts).reshape(size, len(names), self._steps, mine)
+        return {name: received[:, i].reshape(size * self._steps, mine) for i, name in enumerate(names)}

@@ -13,7 +13,7 @@ from landda_hpc.parallel.partition import even_partition
 from landda_hpc.parallel.process_layout import Layout
 from landda_hpc.parallel.reduction import BLOCK
 
-SERIAL: Final = ("root", "first", "calls", "ranks")
+SERIAL: Final = ("root", "first", "calls", "partners")
 """Units of work that do not fall with the number of ranks in one member group."""
 
 
@@ -42,7 +42,8 @@ class Units:
         instances; ``members``: pixels x members on a root; ``files``: pixels of the files that a root writes;
         ``weather``: pixels of weather over the ranks that compute it together; ``alone``: the same of a rank that
         computes it in each cycle, because it is alone in its group; ``root``: pixels that every root treats;
-        ``first``: pixels that rank 0 treats; ``calls``: instances; ``ranks``: ranks x instances.
+        ``first``: pixels that rank 0 treats; ``calls``: instances; ``partners``: ranks with which a rank exchanges
+        rows when the roots collect those of every instance, each counted for every instance.
     traffic : numbers of float64: ``collect``: of cells to the roots that own them; ``share``: between roots;
         ``scatter``: from roots to cells; ``pieces``: sums of members between roots; ``objects``: to all ranks;
         ``observation``: from rank 0 to roots.
@@ -77,6 +78,9 @@ def count(layout: Layout, cell_cost: IntArray, size: Size) -> Units:
     n_blocks = -(-size.members // BLOCK)
     blocks[:n_roots] = np.diff(even_partition(n_blocks, n_roots))
     members = np.minimum(blocks * BLOCK, size.members)
+    to_owners, owners, holders = _collected(layout, held)
+    partners = owners * held
+    partners[:n_roots] += holders
     everywhere = np.ones(n)
     work = {
         "tiles": cost * held,
@@ -89,12 +93,11 @@ def count(layout: Layout, cell_cost: IntArray, size: Size) -> Units:
         "root": is_root * size.pixels,
         "first": first * size.pixels,
         "calls": everywhere * layout.n_instances,
-        "ranks": everywhere * n * layout.n_instances,
+        "partners": partners,
     }
     owned = np.zeros(n)
     owned[:n_roots] = np.diff(even_partition(layout.n_cells, n_roots))
     between = is_root * (n_roots - 1)
-    to_owners, owners = _collected(layout, group)
     traffic = {
         "collect": to_owners * held,
         "share": owned * between * layout.n_instances,
@@ -112,8 +115,18 @@ def count(layout: Layout, cell_cost: IntArray, size: Size) -> Units:
     return Units(layout, work, traffic, messages)
 
 
-def _collected(layout: Layout, group: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Cells of each rank that others own, and how many others own them, (n_ranks,) each."""
+def _collected(layout: Layout, held: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What collecting needs.
+
+    Parameters
+    ----------
+    held : instances of each rank, (n_ranks,).
+
+    Returns
+    -------
+    Cells of each rank that others own, and how many others own them, (n_ranks,) each; how many others hold cells of
+    each root, each counted for every instance that it holds, (n_roots,).
+    """
     owned = even_partition(layout.n_cells, layout.n_roots)
     first = np.concatenate([bounds[:-1] for bounds in layout.cell_bounds])
     stop = np.concatenate([bounds[1:] for bounds in layout.cell_bounds])
@@ -122,8 +135,8 @@ def _collected(layout: Layout, group: IntArray) -> tuple[FloatArray, FloatArray]
     overlap = np.maximum(overlap, 0)
     mine = np.arange(layout.n_roots)
     overlap[mine, mine] = 0  # a root keeps its own
-    assert group.size == overlap.shape[0], "a row for each rank"
-    return overlap.sum(axis=1).astype(np.float64), (overlap > 0).sum(axis=1).astype(np.float64)
+    found = (overlap > 0).astype(np.float64)
+    return overlap.sum(axis=1).astype(np.float64), found.sum(axis=1), held @ found
 
 
 def _scattered(layout: Layout, amount: FloatArray) -> FloatArray:

@@ -111,8 +111,12 @@ class Layouts:
         return count(layout, self._cost, Size(self.pixels, self.members))
 
     def units_of_ensemble(self, ranks: int, members: int) -> Units:
-        """The same with an ensemble of so many members as instances, in the best number of groups. Local."""
-        layout = make_layout(ranks, members, self._cells.tiles_per_cell, None, None, members, self._cost)
+        """The same with an ensemble of so many members as instances, in the best number of groups. Local.
+
+        The roots are those of the configuration.
+        """
+        roots = self._sections[1].roots
+        layout = make_layout(ranks, members, self._cells.tiles_per_cell, None, roots, members, self._cost)
         return count(layout, self._cost, Size(self.pixels, members))
 
     def numbers(self, units: Units) -> LayoutNumbers:

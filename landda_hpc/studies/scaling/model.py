@@ -23,8 +23,8 @@ from scipy.optimize import nnls
 
 from landda_hpc.campaign.timing import STEPS
 from landda_hpc.constants import FloatArray
+from landda_hpc.studies.scaling.exchange_cost import SHARE_OF_STEPS
 from landda_hpc.studies.scaling.layout_units import SERIAL, Units
-from landda_hpc.studies.scaling.rank_cost import SHARE_OF_STEPS
 from landda_hpc.studies.scaling.runs import Measured
 
 STEP_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -36,8 +36,8 @@ STEP_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
     "checkpoint": ("state", "first", "calls"),
     "diagnostics": ("files", "first", "calls"),
 }
-"""Units of which the CPU time of each step consists, besides the cost per rank of its exchanges, which is measured
-(``rank_cost``): a few ranks do not show it, and it is large on thousands."""
+"""Units of which the CPU time of each step consists, besides that of its exchanges. It grows with the number of ranks
+that an exchange names and is measured (``exchange_cost``), because a few ranks do not show it."""
 
 Costs = Mapping[str, float]
 """Cost by name of the unit; not negative."""
@@ -149,19 +149,22 @@ def fit_costs(units: Mapping[str, FloatArray], values: FloatArray, weights: Floa
     return {name: float(cost) for name, cost in zip(names, found / scale, strict=True)}
 
 
-def fit(samples: Sequence[tuple[Units, Measured]], machine: Machine, per_rank: float, weather: float) -> Model:
+def fit(samples: Sequence[tuple[Units, Measured]], machine: Machine, per_partner: float, weather: float) -> Model:
     """Fit the model to runs. Every rank of a run counts; every run has the same weight, relative to its busiest rank.
 
     Parameters
     ----------
     samples : layout and measurements of at least one run.
     machine : its constants.
-    per_rank : CPU seconds per rank and exchange, see ``cost_per_rank``.
+    per_partner : CPU seconds per rank that an exchange names, see ``cost_per_partner``.
     weather : CPU seconds per pixel of weather of a cycle, see ``weather_cost``.
     """
     steps = {}
     for number, step in enumerate(STEPS):
-        known = {"ranks": SHARE_OF_STEPS.get(step, 0.0) * per_rank, "alone": weather if step == "forecast" else 0.0}
+        known = {
+            "partners": SHARE_OF_STEPS.get(step, 0.0) * per_partner,
+            "alone": weather if step == "forecast" else 0.0,
+        }
         known = {name: cost for name, cost in known.items() if cost}
         values = [m.compute[number] - _total(known, u.work) for u, m in samples]
         chosen = [{name: u.work[name] for name in STEP_UNITS[step]} for u, _ in samples]

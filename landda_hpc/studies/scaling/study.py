@@ -14,9 +14,9 @@ from landda_hpc.io.atomic import write_text
 from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.studies.scaling import figures
+from landda_hpc.studies.scaling.exchange_cost import cost_per_partner
 from landda_hpc.studies.scaling.layouts import Distribution, LayoutNumbers, Layouts
 from landda_hpc.studies.scaling.model import Machine, Model, Prediction, fit, held_back, predict
-from landda_hpc.studies.scaling.rank_cost import cost_per_rank
 from landda_hpc.studies.scaling.results import (
     BAR_RANKS,
     Bar,
@@ -133,7 +133,7 @@ def run_study(request: Request, launcher: Launcher, say: Callable[[str], None]) 
     used = [sample for sample in samples if sample[1].ranks not in held]
     if not used:
         raise ConfigError("every number of ranks is held back; leave at least one for the fit.")
-    model = fit(used, Machine.of(constants), cost_per_rank(), own[min(request.ranks)].weather_cost())
+    model = fit(used, Machine.of(constants), cost_per_partner(), own[min(request.ranks)].weather_cost())
     compared = [
         Comparison(measured, predict(model, units, own[measured.ranks].pixels), measured.ranks in held)
         for units, measured in samples

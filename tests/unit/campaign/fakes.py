@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,11 +66,11 @@ class ThreadCommunicator:
         values = self.all_gather(value)
         return values if self.rank == 0 else None
 
-    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
-        check_exchange(outgoing, incoming, self.size)
-        received = [np.array(sent[self.rank], dtype=np.float64).reshape(-1) for sent in self.all_gather(outgoing)]
-        assert [part.size for part in received] == list(incoming)
-        return received
+    def exchange(self, outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]) -> FloatArray:
+        check_exchange(outgoing, incoming, self)
+        sent = [np.ravel(of_rank.get(self.rank, ())) for of_rank in self.all_gather(outgoing)]
+        assert [part.size for part in sent] == [incoming.get(rank, 0) for rank in range(self.size)]
+        return np.concatenate([np.empty(0), *(sent[rank] for rank in incoming)])
 
     def barrier(self) -> None:
         self._meeting.barrier.wait()

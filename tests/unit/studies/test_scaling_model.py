@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from landda_hpc.campaign.timing import STEPS
 from landda_hpc.parallel.process_layout import Layout, make_layout
+from landda_hpc.studies.scaling.exchange_cost import collect_cost_of, cost_per_partner
 from landda_hpc.studies.scaling.layout_units import Size, Units, count
 from landda_hpc.studies.scaling.model import STEP_UNITS, Machine, Model, fit, fit_costs, held_back, predict
-from landda_hpc.studies.scaling.rank_cost import cost_per_rank
 from landda_hpc.studies.scaling.runs import Measured
 
 MACHINE = Machine(latency_s=2e-6, bytes_per_s=5e9, write_bytes_per_s=1e8)
 PIXELS = 4096
-PER_RANK = 2e-6
+PER_PARTNER = 2e-6
 WEATHER = 2e-7
 
 
@@ -36,10 +36,10 @@ def units(ranks: int) -> Units:
 def true_model(scale: float = 1.0) -> Model:
     steps = {
         "forecast": {"tiles": 3e-6, "alone": WEATHER},
-        "aggregate": {"cells": 4e-7, "root": 1e-8, "calls": 1e-4, "ranks": PER_RANK},
+        "aggregate": {"cells": 4e-7, "root": 1e-8, "calls": 1e-4, "partners": PER_PARTNER},
         "observe": {"first": 1e-7, "root": 3e-8},
         "analyse": {"members": 5e-8, "root": 2e-8},
-        "distribute": {"cells": 9e-7, "calls": 3e-5, "ranks": 2 * PER_RANK},
+        "distribute": {"cells": 9e-7, "calls": 3e-5, "partners": 2 * PER_PARTNER},
         "checkpoint": {"state": 2e-6, "first": 1e-7, "calls": 1e-3},
         "diagnostics": {"files": 6e-8, "first": 8e-8},
     }
@@ -95,7 +95,7 @@ def test_the_fit_finds_known_costs(costs: list[float], seed: int) -> None:
 def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
     model = true_model(scale)
     found = fit(
-        [(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE, scale * PER_RANK, scale * WEATHER
+        [(units(n), measured(model, units(n))) for n in (1, 2, 4, 16)], MACHINE, scale * PER_PARTNER, scale * WEATHER
     )
     for n in (8, 32, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
@@ -109,7 +109,7 @@ def test_held_back_ranks_are_predicted_from_exact_runs(scale: float) -> None:
 
 def test_noise_of_two_percent_leaves_errors_of_few_percent() -> None:
     model = true_model()
-    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE, PER_RANK, WEATHER)
+    found = fit([(units(n), measured(model, units(n), 0.02)) for n in (1, 2, 4, 16)], MACHINE, PER_PARTNER, WEATHER)
     for n in (8, 64):
         said, true = predict(found, units(n), PIXELS), predict(model, units(n), PIXELS)
         assert said.compute == pytest.approx(true.compute, rel=0.1)
@@ -121,7 +121,7 @@ def test_serial_pieces_are_named_and_grow_in_share() -> None:
     assert many.serial_share > few.serial_share
     name, share = many.largest_serial()
     step, unit = name.split(": ")
-    assert step in STEPS and unit in (*STEP_UNITS[step], "ranks") and 0.0 < share <= many.serial_share < 1.0
+    assert step in STEPS and unit in (*STEP_UNITS[step], "partners") and 0.0 < share <= many.serial_share < 1.0
     parallel = replace(true_model(), steps={step: {"tiles": 1e-6} for step in STEPS})
     assert predict(parallel, units(4), PIXELS).serial_share == 0.0
 
@@ -146,6 +146,9 @@ def test_cells_that_are_collected_are_counted_one_by_one() -> None:
     for rank in range(7):
         mine = owner[made.cells_of(rank)]
         assert found.traffic["collect"][rank] == pytest.approx(4 * np.count_nonzero(mine != rank), abs=8)
+    holder = np.concatenate([np.full(np.diff(made.cell_bounds[0])[rank], rank) for rank in range(7)])
+    pairs = np.unique(np.stack([owner, holder])[:, owner != holder], axis=1)
+    assert np.array_equal(found.work["partners"], 4 * np.bincount(pairs.ravel(), minlength=7))
 
 
 @pytest.mark.parametrize(
@@ -164,5 +167,7 @@ def test_latency_and_bandwidth_enter_the_time() -> None:
     assert late.seconds > fast.seconds and late.compute == fast.compute
 
 
-def test_an_exchange_costs_time_per_rank() -> None:
-    assert 0.0 < cost_per_rank() < 1e-3
+def test_an_exchange_costs_time_per_rank_that_it_names() -> None:
+    assert 0.0 <= cost_per_partner() < 1e-4
+    (_, few), (_, many) = collect_cost_of(64, 1), collect_cost_of(1000, 50)
+    assert 0 < many < few < 64
