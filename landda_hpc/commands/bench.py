@@ -13,7 +13,10 @@ from rich.table import Table
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.curvelet.bench_bars import Bar
+    from landda_hpc.studies.analysis_bench import Part
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of the system on this machine.")
 
@@ -58,11 +61,17 @@ def column(
     ] = None,
     n_lat: Annotated[int, typer.Option(min=17, help="Rows of the global grid, which has twice as many columns.")] = 64,
     rounds: Annotated[int, typer.Option(min=1, help="Simulated days per result; the results are medians.")] = 7,
+    work: Annotated[
+        bool, typer.Option("--work", help="Instead: the weights with which a rank counts the work of its tiles (30 s).")
+    ] = False,
 ) -> None:
     """Time the land model per tile and step, by kind of tile and part, on one core, next to a bare kernel."""
     from landda_hpc.io.atomic import atomic_replacement
     from landda_hpc.land_experiments import column_bench
 
+    if work:
+        _work_weights(n_lat, rounds, output)
+        return
     result = column_bench.measure(n_lat, rounds)
     console = Console()
     table = Table(title="microseconds per tile and step of 1800 s", title_justify="left")
@@ -99,6 +108,29 @@ def column(
         console.print(f"Written: {output}", highlight=False)
 
 
+def _work_weights(n_lat: int, rounds: int, output: Path | None) -> None:
+    from landda_hpc.io.atomic import write_text
+    from landda_hpc.land_experiments.work_weights import measure
+
+    result = measure(n_lat, rounds)
+    console = Console()
+    table = Table(title="CPU time of the land model by what a tile does, nanoseconds", title_justify="left")
+    for heading in ("", "measured", "in use", "times of a tile and day"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, found in result["weights"].items():
+        table.add_row(name, f"{found['measured']:.0f}", f"{found['in_use']:.0f}", f"{found['per_day']:.1f}")
+    console.print(table)
+    console.print(
+        f"{result['tiles']} tiles, {result['days']} days: R2 of the daily sums of tiles {result['r2']:.3f}, with the "
+        f"weights in use {result['r2_in_use']:.3f}. A forecast takes {result['outside']:.0f} ns per tile and step "
+        "outside of the loop over tiles.",
+        highlight=False,
+    )
+    if output is not None:
+        write_text(output, json.dumps(result, indent=1) + "\n", make_folder=True)
+        console.print(f"Written: {output}", highlight=False)
+
+
 @app.command()
 def analysis(
     methods: Annotated[str, typer.Option(help="Methods to time and compare with enkf_like.")] = "learned,per_wedge",
@@ -108,6 +140,9 @@ def analysis(
     rounds: Annotated[int, typer.Option(min=1, help="Analyses per method and size; the results are medians.")] = 5,
     warm_up: Annotated[int, typer.Option(min=0, help="Analyses before them that are not counted.")] = 2,
     masks: Annotated[Literal["stays", "changes", "both"], typer.Option(help="Whether the mask changes.")] = "both",
+    by_function: Annotated[
+        bool, typer.Option("--parts", help="Instead: CPU time of the functions in an analysis, on the first rank.")
+    ] = False,
 ) -> None:
     """Time one analysis of each method, with a constant mask and with a mask that changes in every analysis.
 
@@ -116,12 +151,15 @@ def analysis(
     --masks stays
     """
     from landda_hpc.parallel.mpi import launch
-    from landda_hpc.studies.analysis_bench import REFERENCE, growth, measure
+    from landda_hpc.studies.analysis_bench import REFERENCE, growth, measure, parts
 
     shapes = [_shape(text) for text in sizes.split(",")]
     names = [name.strip() for name in methods.split(",") if name.strip()]
     world = launch()
     changes = {"stays": (False,), "changes": (True,), "both": (False, True)}[masks]
+    if by_function:
+        _print_parts(parts(shapes, names, rounds, warm_up, changes, world), world.rank)
+        return
     timings = measure(shapes, names, rounds, warm_up, changes, world)
     if world.rank:
         return
@@ -145,6 +183,19 @@ def analysis(
             for change in changes
         ]
         console.print(f"growth of the time from first to last, relative to N log N: {', '.join(grown)}")
+
+
+def _print_parts(found: Sequence[Part], rank: int) -> None:
+    if rank:
+        return
+    title = "CPU milliseconds of functions in one analysis, with the functions that they call"
+    table = Table(title=title, title_justify="left")
+    for heading in ("image", "mask", "method", "function", "calls", "CPU ms"):
+        table.add_column(heading, justify="right" if heading in ("calls", "CPU ms") else "left", overflow="fold")
+    for p in found:
+        mask, numbers = "changes" if p.mask_changes else "stays", (f"{p.calls:.0f}", f"{1e3 * p.cpu_seconds:.1f}")
+        table.add_row("{} x {}".format(*p.shape), mask, p.method, p.function, *numbers)
+    Console().print(table)
 
 
 @app.command()

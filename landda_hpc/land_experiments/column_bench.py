@@ -70,7 +70,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     of the parts of a step of snow-free soil (``column_split``). ``sub_steps``, ``solves``, ``leaf_iterations`` in
     ``snow_free`` : means per tile and step.
     """
-    config = parse_config(_CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
+    config = parse_config(CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
     domain = make_domain(config, 1)
     climate = tile_climate(domain.tiles, domain.climatology)
     source = EmbeddedSetup.of(config, domain).weather(domain.tiles)
@@ -220,7 +220,7 @@ def _every_second(use: BoolArray) -> BoolArray:
     return half
 
 
-_CONFIG: Final[dict[str, Any]] = {
+CONFIG: Final[dict[str, Any]] = {
     "name": "bench",
     "time": {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"},
     "model": {"physics": "land_surface"},

@@ -5,13 +5,16 @@ All methods run in the same process and take turns round by round, so that other
 
 from __future__ import annotations
 
+import cProfile
 import math
+import pstats
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,6 +32,10 @@ from landda_hpc.random_fields.plane import gaussian_power, periodic_field
 
 REFERENCE: Final = "enkf_like"
 """Method whose time the others are compared with: 50 members by default."""
+
+_PACKAGE: Final = Path(__file__).parents[1]
+_SMALLEST_PART: Final = 0.05
+"""Share of an analysis from which a function is reported."""
 
 _LAND_SHARE: Final = 0.3
 _WARM_UP: Final = 2
@@ -58,6 +65,26 @@ class Timing:
     peak_bytes: float
 
 
+@dataclass(frozen=True)
+class Part:
+    """CPU time of a function in an analysis.
+
+    Attributes
+    ----------
+    method, shape, mask_changes : see ``Timing``.
+    function : module and name.
+    calls : of an analysis.
+    cpu_seconds : of an analysis, with the functions that it calls; profiling makes many short calls longer.
+    """
+
+    method: str
+    shape: tuple[int, int]
+    mask_changes: bool
+    function: str
+    calls: float
+    cpu_seconds: float
+
+
 def measure(
     shapes: Sequence[tuple[int, int]],
     methods: Sequence[str] = (REFERENCE, "learned", "per_wedge"),
@@ -81,15 +108,44 @@ def measure(
     ------
     ConfigError : an unknown method, or one without analyses.
     """
-    names = list(dict.fromkeys((REFERENCE, *methods)))
-    for name in names:
-        if not issubclass(METHODS[name], AnalysingRun):
-            raise ConfigError(f"'{name}' makes no analyses; choose other methods to time.")
+    names = _with_reference(methods)
     return [
         timing
         for shape in shapes
         for mask_changes in masks
         for timing in _measure(shape, names, (warm_up, rounds), mask_changes, group or SerialCommunicator())
+    ]
+
+
+def parts(
+    shapes: Sequence[tuple[int, int]],
+    methods: Sequence[str],
+    rounds: int = 5,
+    warm_up: int = _WARM_UP,
+    masks: Sequence[bool] = (False,),
+    group: Communicator | None = None,
+) -> list[Part]:
+    """Profile the methods: functions of this package with at least 5 % of an analysis, means of the rounds. Collective.
+
+    Parameters
+    ----------
+    shapes, methods, rounds, warm_up, masks, group : as of ``measure``.
+
+    Returns
+    -------
+    Of this process, from long to short for each shape, mask and method.
+
+    Raises
+    ------
+    ConfigError : see ``measure``.
+    """
+    names = _with_reference(methods)
+    return [
+        part
+        for shape in shapes
+        for mask_changes in masks
+        for name in names
+        for part in _parts(shape, name, (warm_up, rounds), mask_changes, group or SerialCommunicator())
     ]
 
 
@@ -101,6 +157,37 @@ def growth(timings: Sequence[Timing], method: str, mask_changes: bool) -> float:
     return last.seconds / first.seconds / (m * math.log(m) / (n * math.log(n)))
 
 
+def _with_reference(methods: Sequence[str]) -> list[str]:
+    """The methods with the reference first; ConfigError for one without analyses."""
+    names = list(dict.fromkeys((REFERENCE, *methods)))
+    for name in names:
+        if not issubclass(METHODS[name], AnalysingRun):
+            raise ConfigError(f"'{name}' makes no analyses; choose other methods to time.")
+    return names
+
+
+def _parts(
+    shape: tuple[int, int], name: str, rounds: tuple[int, int], mask_changes: bool, group: Communicator
+) -> list[Part]:
+    method = _build(name, MethodContext(regular_grid(*shape), group, 1))
+    domain, profile = _domain(shape), cProfile.Profile(time.process_time)
+    for cycle in range(sum(rounds)):
+        pair = _pair(shape, domain, cycle, mask_changes)
+        if cycle < rounds[0]:
+            _analyse(method, pair)
+        else:
+            profile.runcall(_analyse, method, pair)
+    found = []
+    stats: dict[tuple[str, int, str], tuple[Any, ...]] = vars(pstats.Stats(profile))["stats"]
+    for (file, _, function), (_, calls, _, seconds, _) in stats.items():
+        if _PACKAGE in Path(file).parents and function != _analyse.__name__ and function.isidentifier():
+            module = ".".join(Path(file).relative_to(_PACKAGE).with_suffix("").parts)
+            numbers = calls / rounds[1], seconds / rounds[1]
+            found.append(Part(name, shape, mask_changes, f"{module}.{function}", *numbers))
+    found.sort(key=lambda part: -part.cpu_seconds)
+    return [part for part in found if part.cpu_seconds >= _SMALLEST_PART * found[0].cpu_seconds]
+
+
 def _measure(
     shape: tuple[int, int], names: Sequence[str], rounds: tuple[int, int], mask_changes: bool, group: Communicator
 ) -> list[Timing]:
@@ -109,15 +196,13 @@ def _measure(
     seconds: dict[str, list[float]] = {name: [] for name in names}
     cpu: dict[str, list[float]] = {name: [] for name in names}
     peaks: dict[str, float] = {}
-    domain = periodic_field(gaussian_power(shape, shape[0] / 20, shape[0] / 20), 1, "land") > np.sqrt(2 * _LAND_SHARE)
+    domain = _domain(shape)
     for cycle in range(sum(rounds)):
         pair = _pair(shape, domain, cycle, mask_changes)
         for name, method in methods.items():
             group.barrier()  # a process that is late with its pair must not count as a slow analysis of the others
             begun, used = time.perf_counter(), time.process_time()
-            analysis = method.analyse(pair)
-            if isinstance(method, HearsIncrements):
-                method.applied(analysis.increment)
+            _analyse(method, pair)
             mine = time.perf_counter() - begun, time.process_time() - used, peak_bytes()
             slowest = np.max(group.all_gather(mine), axis=0).tolist()
             seconds[name].append(slowest[0])
@@ -142,6 +227,18 @@ def _build(name: str, context: MethodContext) -> AnalysisMethod:
     method = make_method(METHODS[name].model_validate({"method": name}), context.grid, context.root_group, context.seed)
     assert method is not None, "looked at before"
     return method
+
+
+def _analyse(method: AnalysisMethod, pair: ImagePair) -> None:
+    analysis = method.analyse(pair)
+    if isinstance(method, HearsIncrements):
+        method.applied(analysis.increment)
+
+
+def _domain(shape: tuple[int, int]) -> BoolArray:
+    field = periodic_field(gaussian_power(shape, shape[0] / 20, shape[0] / 20), 1, "land")
+    land: BoolArray = field > np.sqrt(2 * _LAND_SHARE)
+    return land
 
 
 def _pair(shape: tuple[int, int], domain: BoolArray, cycle: int, mask_changes: bool) -> ImagePair:

@@ -18,7 +18,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator, check_exchange
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.parallel.roots import RootTraffic
 
-_FEW, _MANY, _CELLS, _ROUNDS = 20, 2020, 4040, 5
+_FEW, _MANY, _CELLS, _ROUNDS = 20, 2020, 4040, 15
 _CELLS_OF_RANK: Final = 100
 
 

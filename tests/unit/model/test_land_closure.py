@@ -17,7 +17,7 @@ from landda_hpc.model.column.initial import supercooled_limit
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import LandParameters
 from landda_hpc.model.column.land.records import STATE as LAND_RECORD
-from landda_hpc.model.column.land.work import tile_work
+from landda_hpc.model.column.land.work import WEIGHTS, tile_work, work_counts
 from landda_hpc.model.column.records import TOTALS, new_records
 from landda_hpc.model.column.tile_model import MAX_ENERGY_RESIDUAL, MAX_WATER_RESIDUAL
 from landda_hpc.model.protocol import Weather
@@ -227,6 +227,9 @@ def test_work_counts_iterations_layers_and_steps():
     states["wice_soisno"][0, N_SNOW:] = 1.0
     states["dz_sno"][2, -2:] = 0.1
     assert np.flatnonzero(tile_work(kinds, 12, totals, states) > plain).tolist() == [0, 2]
+    counts = work_counts(kinds, 12, totals, states)
+    assert list(counts) == list(WEIGHTS)
+    assert counts["step, soil"].tolist() == [12.0, 12.0, 0.0] and counts["snow layer, glacier"].tolist() == [0, 0, 24]
 
 
 def test_short_wave_within_a_forcing_step_keeps_its_mean(make_tiles):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError
-from landda_hpc.parallel.partition import even_partition, partition
+from landda_hpc.parallel.partition import even_partition, overlaps, partition
 from landda_hpc.parallel.process_layout import make_layout
 from landda_hpc.parallel.reduction import BlockTree, tree_sum
 
@@ -31,6 +31,16 @@ def test_even_partition_differs_by_at_most_one() -> None:
         for parts in range(1, 12):
             sizes = np.diff(even_partition(n, parts))
             assert sizes.sum() == n and sizes.max() - sizes.min() <= 1
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.integers(0, 50), st.integers(0, 50))
+def test_overlaps_are_the_parts_of_each_element(sizes: list[int], first: int, stop: int) -> None:
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+    n = int(bounds[-1])
+    elements = slice(min(first, n), min(stop, n))
+    of_element = np.repeat(np.arange(len(sizes)), sizes)
+    found = [(part, k) for part, own in overlaps(bounds, elements) for k in range(own.start, own.stop)]
+    assert found == [(int(of_element[k]), k) for k in range(elements.start, elements.stop)]
 
 
 def test_partition_refuses_nonsense() -> None:

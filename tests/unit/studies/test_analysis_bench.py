@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import ConfigError
-from landda_hpc.studies.analysis_bench import Timing, growth, measure
+from landda_hpc.studies.analysis_bench import Timing, growth, measure, parts
 
 
 def test_every_method_on_every_size_with_both_masks() -> None:
@@ -15,6 +15,14 @@ def test_every_method_on_every_size_with_both_masks() -> None:
     assert {t.method for t in timings} == {"enkf_like", "learned", "pointwise"}
     assert all(t.ratio == 1.0 for t in timings if t.method == "enkf_like")
     assert all(t.seconds > 0.0 for t in timings)
+
+
+def test_the_parts_of_an_analysis_begin_with_the_whole() -> None:
+    found = parts([(32, 64)], ["pointwise"], rounds=1, warm_up=1)
+    assert {part.method for part in found} == {"enkf_like", "pointwise"}
+    whole = next(part for part in found if part.method == "enkf_like")
+    assert whole.function == "analysis.enkf_like.analyse" and whole.calls == 1.0
+    assert all(part.cpu_seconds <= whole.cpu_seconds for part in found if part.method == "enkf_like")
 
 
 def test_growth_is_relative_to_that_of_a_transform() -> None:

@@ -76,6 +76,11 @@ class LandSurfaceModel(TileModel):
         return self._forcing, self._columns, self._states
 
     @property
+    def suns(self) -> Records:
+        """Sun in the forcing step that was loaded last, one record."""
+        return self._suns
+
+    @property
     def _soils(self) -> Records:
         return np.ascontiguousarray(self._columns["soil"]).view(np.recarray)
 
