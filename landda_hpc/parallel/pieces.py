@@ -55,12 +55,12 @@ class PieceSharing:
         if self._group.size == 1:
             return mine
         counts = np.bincount(owners, weights=[piece.n for piece in pieces], minlength=self._group.size).astype(int)
-        outgoing = np.concatenate([np.empty(0), *mine])
-        received = self._group.exchange([outgoing] * self._group.size, counts.tolist())
-        start = [0] * self._group.size
+        everyone, outgoing = range(self._group.size), np.concatenate([np.empty(0), *mine])
+        received = self._group.exchange(dict.fromkeys(everyone, outgoing), dict(enumerate(counts.tolist())))
+        start = (np.cumsum(counts) - counts).tolist()
         results = []
         for piece, owner in zip(pieces, owners, strict=True):
-            results.append(received[owner][start[owner] : start[owner] + piece.n])
+            results.append(received[start[owner] : start[owner] + piece.n])
             start[owner] += piece.n
         return results
 
