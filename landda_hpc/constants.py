@@ -47,6 +47,7 @@ CoLM_MISSING: Final = -1.0e36
 """CoLM's missing value; its files carry no _FillValue attribute."""
 
 FloatArray = npt.NDArray[np.float64]
+ByteArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 

@@ -19,7 +19,7 @@ from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
 from landda_hpc.parallel.cell_costs import CellCosts
 from landda_hpc.parallel.communicator import Communicator
-from landda_hpc.parallel.node_memory import once_per_node
+from landda_hpc.parallel.node_memory import OfNode, once_per_node
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.state import PatchType, Tiles
@@ -31,29 +31,33 @@ class KeptClimatology:
 
     Attributes
     ----------
-    loaded : the climatology, or None.
-    is_shared : whether ``share`` was called; the same on every rank.
+    own : the climatology of this process, or None.
+    shared : that of the node, or None; the same on every rank.
     """
 
-    loaded: Climatology | None = None
-    is_shared: bool = False
+    own: Climatology | None = None
+    shared: OfNode[Climatology] | None = None
 
     def of(self, grid: Grid) -> Climatology:
         """The climatology, which is loaded if it is missing. Local."""
-        if self.loaded is None:
-            self.loaded = load_climatology(grid)
-        return self.loaded
+        if self.shared is not None:
+            return self.shared.value
+        if self.own is None:
+            self.own = load_climatology(grid)
+        return self.own
 
     def share(self, grid: Grid, world: Communicator) -> None:
         """Load it once per node, unless it is shared already. Collective."""
-        if not self.is_shared:
-            self.loaded = once_per_node(world, lambda: self.of(grid), "reading the climatology")
-            self.is_shared = world.size > 1
+        if self.shared is None:
+            self.shared = once_per_node(world, lambda: self.of(grid), "reading the climatology")
+            self.own = None
 
     def release(self) -> None:
-        """Free it, unless it is in shared memory, which stays, and cannot be written to. Local."""
-        if self.loaded is not None and self.loaded.elevation.flags.writeable:
-            self.loaded = None
+        """Free it; if it is shared, as ``OfNode.release``. Collective."""
+        self.own = None
+        if self.shared is not None:
+            self.shared.release()
+            self.shared = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +107,7 @@ class Domain:
         self.climate.share(self.grid, world)
 
     def release_climatology(self) -> None:
-        """Free the climatology, 300 bytes per cell, once the models have that of their tiles; not if it is shared."""
+        """Free the climatology, 300 bytes per cell, once the models have that of their tiles. Collective."""
         self.climate.release()
 
 
@@ -136,7 +140,7 @@ def make_domain(config: CampaignConfig, n_ranks: int, world: Communicator | None
     """
     fourier.choose(config.fourier)
     if world is not None:
-        return once_per_node(world, lambda: make_domain(config, n_ranks), "building the domain")
+        return once_per_node(world, lambda: make_domain(config, n_ranks), "building the domain").value
     case = None
     if config.case is None:
         grid = make_grid(config.grid)

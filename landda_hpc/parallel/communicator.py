@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import ByteArray, FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.parallel.traffic import Traffic
 
 T = TypeVar("T")
+
+
+class SharedMemory:
+    """Memory that the processes of a node have in common, until it is freed. Made collectively.
+
+    Parameters
+    ----------
+    owner : array of the memory, of which every view of it keeps this very object alive.
+    free : gives the memory back to the system; collective over these processes.
+
+    Attributes
+    ----------
+    n_bytes : size of the memory.
+    free : as the parameter; only after no process uses the memory.
+    """
+
+    def __init__(self, owner: ByteArray, free: Callable[[], None]) -> None:
+        self._owner = weakref.ref(owner)
+        self.n_bytes = owner.nbytes
+        self.free = free
+
+    def is_used(self) -> bool:
+        """Whether an array or another view of the memory exists in this process. Local."""
+        if self._owner() is not None:
+            gc.collect()  # views in reference cycles
+        return self._owner() is not None
 
 
 class Communicator(Protocol):
@@ -83,10 +111,15 @@ class Communicator(Protocol):
         """Processes that can share memory with this one, in rank order. Collective."""
         ...
 
-    def shared_bytes(self, n: int) -> memoryview:
+    def shared_bytes(self, n: int) -> tuple[memoryview, SharedMemory]:
         """Memory of n bytes, of the n of process 0, that all processes of a node write to and read from. Collective.
 
-        It stays until the end of the job. The processes must be those of ``of_node``.
+        The processes must be those of ``of_node``.
+
+        Returns
+        -------
+        The memory, and what frees it. It must not be freed while a process uses it (``SharedMemory.is_used``); without
+        that it stays until the end of the job.
 
         Raises
         ------
@@ -134,8 +167,9 @@ class SerialCommunicator:
     def of_node(self) -> SerialCommunicator:
         return self
 
-    def shared_bytes(self, n: int) -> memoryview:
-        return memoryview(bytearray(n))
+    def shared_bytes(self, n: int) -> tuple[memoryview, SharedMemory]:
+        owner = np.zeros(n, dtype=np.uint8)
+        return owner.data, SharedMemory(owner, lambda: None)
 
     def abort(self, code: int) -> None:
         os._exit(code)

@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 import numpy as np
 from mpi4py import MPI
 
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import ByteArray, FloatArray
 from landda_hpc.errors import ParallelError
-from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, SharedMemory, check_exchange
 from landda_hpc.parallel.traffic import Traffic
 
 T = TypeVar("T")
@@ -132,14 +132,20 @@ class MpiCommunicator:
         assert isinstance(node, MPI.Intracomm), "part of an intracommunicator"
         return MpiCommunicator(node, self._traffic)
 
-    def shared_bytes(self, n: int) -> memoryview:
+    def shared_bytes(self, n: int) -> tuple[memoryview, SharedMemory]:
         try:
             with self._traffic.call():
                 window = MPI.Win.Allocate_shared(n if self.rank == 0 else 0, 1, comm=self._comm)
             memory, _ = window.Shared_query(0)
         except MPI.Exception as error:
             raise ParallelError(f"MPI cannot share memory: {error.Get_error_string()}") from error
-        return memory.cast("B")
+        owner: ByteArray = np.frombuffer(memory.cast("B"), dtype=np.uint8)
+
+        def free() -> None:
+            with self._traffic.call():
+                window.Free()
+
+        return owner.data, SharedMemory(owner, free)
 
     def abort(self, code: int) -> None:
         self._comm.Abort(code)
