@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -27,6 +27,20 @@ def soil_moisture(wliq: FloatArray, wice: FloatArray) -> FloatArray:
     """
     theta: FloatArray = wliq / (RHO_WATER * SOIL_DZ) + wice / (RHO_ICE * SOIL_DZ)
     return theta
+
+
+_VECTOR: Final = 64
+"""Tiles whose values numpy computes together, at most: a multiple of the lanes of every vector instruction."""
+
+
+def whole_vectors(mine: slice, n_tiles: int) -> tuple[slice, slice]:
+    """A slice of the global tile vector extended to whole vectors, and the slice's own part of that.
+
+    A vector instruction and its scalar remainder may differ in the last bit. With whole vectors a tile has the same
+    bits on any number of ranks.
+    """
+    whole = slice(mine.start // _VECTOR * _VECTOR, min(-(-mine.stop // _VECTOR) * _VECTOR, n_tiles))
+    return whole, slice(mine.start - whole.start, mine.stop - whole.start)
 
 
 class PatchType(IntEnum):

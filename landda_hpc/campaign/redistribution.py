@@ -38,7 +38,7 @@ class Redistribution:
     Attributes
     ----------
     config, world, folder, sources : of the campaign.
-    domain : before; without climatology.
+    domain : before; without the fields of a start.
     hash_at_start : of the trajectory.
     inventory : of the records, on rank 0.
     observer : is called with every background.
@@ -77,7 +77,7 @@ class Redistribution:
         instances = models.make_instances()
         path = self.folder.checkpoints / checkpoint_name(cycle, config.time.valid_time(cycle))
         _, memory = read_state(self.folder.config_file, domain, models, instances, path, world)
-        domain.release_climatology()
+        domain.release_start_fields()
         build_s = perf_counter() - began
         base = Foundation(
             config, domain, world, self.folder, models, instances, self.sources, setup.header, build_s, self.number

@@ -135,7 +135,7 @@ def start_campaign(
         instances = models.make_instances()
         build_s += perf_counter() - began
         models.prepare(instances, stop)
-        domain.release_climatology()
+        domain.release_start_fields()
         base = Foundation(config, domain, world, folder, models, instances, sources, setup.header, build_s)
         inventory = Inventory(folder.path)
         parts = build_parts(base, inventory, observer)
@@ -210,7 +210,7 @@ def resume_campaign(
                 models.prepare(instances, stop)
             else:
                 header, memory = read_state(folder.config_file, domain, models, instances, path, world)
-            domain.release_climatology()
+            domain.release_start_fields()
             cycle = 0 if header is None else header.cycle
             inventory = Inventory(folder.path)
             lacks_sets = False

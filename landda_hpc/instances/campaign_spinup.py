@@ -212,9 +212,8 @@ class CampaignSpinUp:
             for key in self._models:
                 trajectory = distinct[key]
                 if trajectory.begins is not None and trajectory.begins <= now and key not in self._states:
-                    tiles, change = self._setup.wetness_change(trajectory.instance)
-                    state = self._states[UNPERTURBED].copy()
-                    self._states[key] = fitted(state, tiles.take(self._mine), change[self._mine])
+                    change = self._setup.wetness_change(trajectory.instance, self._mine)
+                    self._states[key] = fitted(self._states[UNPERTURBED].copy(), self._models[key].tiles, change)
 
     def _save(self, distinct: Mapping[Hashable, Trajectory], now: datetime, saved: SavedSpinUp) -> None:
         """Save the trajectories that have begun, each by the ranks that hold its first instance. Collective."""

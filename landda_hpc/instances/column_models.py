@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from landda_hpc.config import ColumnModelConfig
 from landda_hpc.constants import FloatArray
@@ -16,12 +15,12 @@ from landda_hpc.model.column.hydraulics import Hydrology
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
 from landda_hpc.model.column.land.initial import fitted, land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.land.parameters import land_cover, land_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.column.tile_model import TileModel
 from landda_hpc.model.protocol import LandModel, ModelMaker, WeatherSource
-from landda_hpc.state import Tiles, TileState
+from landda_hpc.state import Tiles, TileState, whole_vectors
 
 
 def hydrology_of(model: ColumnModelConfig) -> Hydrology:
@@ -30,29 +29,30 @@ def hydrology_of(model: ColumnModelConfig) -> Hydrology:
 
 
 def column_maker(model: ColumnModelConfig, setup: EmbeddedSetup, mine: slice) -> ModelMaker:
-    """Create models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    """Create models of the configured physics on this rank's slice of the tiles. Local."""
     domain, step = setup.domain, model.timestep_s
-    # Land parameters come from the global vector, because numpy's result for a slice may differ in the last bit.
-    climate = tile_climate(domain.tiles, domain.climatology) if model.physics == "land_surface" else None
-    here = tile_climate(domain.tiles.take(mine), domain.climatology) if climate is None else climate.take(mine)
-    wave = AnnualWave(here.temperature)
+    whole, part = whole_vectors(mine, len(domain.tiles))
+    near = domain.tiles.take(whole)
+    climate = tile_climate(near, domain.climatology)
+    is_land = model.physics == "land_surface"
+    cover = land_cover(near, domain.cell_cover, climate).take(part) if is_land else None
+    wave = AnnualWave(climate.take(part).temperature)
     scheme = hydrology_of(model)
-    of_domain: TileModel | None = None
+    known: dict[int, TileModel] = {}
 
     def make(
         tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
     ) -> LandModel:
-        nonlocal of_domain
-        is_plain = tiles is domain.tiles and isinstance(evaporation, float) and evaporation == 1.0
-        if is_plain and of_domain is not None:
-            return of_domain.sibling(weather, rain)  # runs and members without perturbed parameters
+        is_usual = isinstance(evaporation, float) and evaporation == 1.0
+        if is_usual and id(tiles) in known:
+            return known[id(tiles)].sibling(weather, rain)  # runs and members with the same parameters
         made: TileModel
-        if climate is None:
-            made = ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation, scheme)
+        if cover is None:
+            made = ColumnModel(tiles, weather, wave, step, rain, evaporation, scheme)
         else:
-            parameters = land_parameters(tiles, domain.grid, climate).take(mine)
-            made = LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation, scheme)
-        of_domain = made if is_plain else of_domain
+            made = LandSurfaceModel(tiles, weather, land_parameters(tiles, cover), step, rain, evaporation, scheme)
+        if is_usual:
+            known[id(tiles)] = made  # which holds the tiles, so that the number stays theirs
         return made
 
     return make
@@ -65,9 +65,9 @@ def column_start(
     domain = setup.domain
     if setup.stored_states is not None:  # of the free model; instances of a campaign read them themselves
         return setup.stored_states.state(domain, instance, mine)
-    whole, part = _whole_vectors(mine, len(domain.tiles))
-    tiles, change = setup.wetness_change(instance)
-    return _column_start(model, setup, tiles.take(whole), change[whole], time, whole).take(part)
+    whole, part = whole_vectors(mine, len(domain.tiles))
+    tiles, change = setup.tiles(instance, whole), setup.wetness_change(instance, whole)
+    return _column_start(model, setup, tiles, change, time, whole).take(part)
 
 
 def _column_start(
@@ -93,23 +93,8 @@ def _column_start(
 
 def climate_start(setup: EmbeddedSetup, instance: Instance, time: datetime, mine: slice) -> TileState:
     """State of a slice of the tiles with soil water by climate class, for a model of ``soil_water``. Local."""
-    whole, part = _whole_vectors(mine, len(setup.domain.tiles))
-    climate = tile_climate(setup.domain.tiles.take(whole), setup.domain.climatology)
-    tiles, change = setup.wetness_change(instance)
-    tiles = tiles.take(whole)
-    theta = soil_water_by_climate(tiles, climate, change[whole])
+    whole, part = whole_vectors(mine, len(setup.domain.tiles))
+    tiles = setup.tiles(instance, whole)
+    climate = tile_climate(tiles, setup.domain.climatology)
+    theta = soil_water_by_climate(tiles, climate, setup.wetness_change(instance, whole))
     return initial_state(tiles, AnnualWave(climate.temperature), time, theta).take(part)
-
-
-_VECTOR: Final = 64
-"""Tiles whose values numpy computes together, at most: a multiple of the lanes of every vector instruction."""
-
-
-def _whole_vectors(mine: slice, n_tiles: int) -> tuple[slice, slice]:
-    """The slice extended to whole vectors of the global tile vector, and its own part of that.
-
-    A vector instruction and its scalar remainder may differ in the last bit. With whole vectors a tile has the same
-    bits on any number of ranks.
-    """
-    whole = slice(mine.start // _VECTOR * _VECTOR, min(-(-mine.stop // _VECTOR) * _VECTOR, n_tiles))
-    return whole, slice(mine.start - whole.start, mine.stop - whole.start)

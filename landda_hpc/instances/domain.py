@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from landda_hpc.image.cells import LandCells
 from landda_hpc.instances.colm_case import CaseDomain, open_case
 from landda_hpc.instances.columns import Columns, make_columns
 from landda_hpc.model.column.mosaic import build_tiles
+from landda_hpc.model.column.static_fields import CellCover, cell_cover
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
 from landda_hpc.parallel.cell_costs import CellCosts
 from landda_hpc.parallel.communicator import Communicator
@@ -24,40 +26,54 @@ from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.state import PatchType, Tiles
 
+T = TypeVar("T")
+
 
 @dataclass(eq=False)
-class KeptClimatology:
-    """The climatology of a domain, from its first use until it is released.
+class Kept(Generic[T]):
+    """Fields of the cells of a grid that models need at their start, from the first use until they are released.
 
     Attributes
     ----------
-    own : the climatology of this process, or None.
-    shared : that of the node, or None; the same on every rank.
+    load : makes them. Local.
+    doing : description of that, for messages.
+    own : the fields of this process, or None.
+    shared : those of the node, or None; the same on every rank.
     """
 
-    own: Climatology | None = None
-    shared: OfNode[Climatology] | None = None
+    load: Callable[[Grid], T]
+    doing: str
+    own: T | None = None
+    shared: OfNode[T] | None = None
 
-    def of(self, grid: Grid) -> Climatology:
-        """The climatology, which is loaded if it is missing. Local."""
+    def of(self, grid: Grid) -> T:
+        """The fields, which are loaded if they are missing. Local."""
         if self.shared is not None:
             return self.shared.value
         if self.own is None:
-            self.own = load_climatology(grid)
+            self.own = self.load(grid)
         return self.own
 
     def share(self, grid: Grid, world: Communicator) -> None:
-        """Load it once per node, unless it is shared already. Collective."""
+        """Load them once per node, unless they are shared already. Collective."""
         if self.shared is None:
-            self.shared = once_per_node(world, lambda: self.of(grid), "reading the climatology")
+            self.shared = once_per_node(world, lambda: self.of(grid), self.doing)
             self.own = None
 
     def release(self) -> None:
-        """Free it; if it is shared, as ``OfNode.release``. Collective."""
+        """Free them; if they are shared, as ``OfNode.release``. Collective."""
         self.own = None
         if self.shared is not None:
             self.shared.release()
             self.shared = None
+
+
+def _kept_climatology() -> Kept[Climatology]:
+    return Kept(load_climatology, "reading the climatology")
+
+
+def _kept_cover() -> Kept[CellCover]:
+    return Kept(cell_cover, "reading trees and albedo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +94,7 @@ class Domain:
     is_scored : cells with more updatable soil than the configured minimum.
     porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
     case : the CoLM case of grid and tiles; None for those of the package.
-    climate : keeps the climatology; the same object after a redistribution.
+    climate, cover : keep the fields that models need at their start; the same objects after a redistribution.
     """
 
     grid: Grid
@@ -95,20 +111,29 @@ class Domain:
     is_scored: BoolArray
     porosity: FloatArray
     case: CaseDomain | None = None
-    climate: KeptClimatology = field(default_factory=KeptClimatology)
+    climate: Kept[Climatology] = field(default_factory=_kept_climatology)
+    cover: Kept[CellCover] = field(default_factory=_kept_cover)
 
     @property
     def climatology(self) -> Climatology:
-        """Climatology for weather and initial states, on the grid; kept until ``release_climatology``."""
+        """Climatology for weather and initial states, on the grid; kept until ``release_start_fields``."""
         return self.climate.of(self.grid)
 
-    def share_climatology(self, world: Communicator) -> None:
-        """Load the climatology once per node, unless it is loaded. Collective."""
-        self.climate.share(self.grid, world)
+    @property
+    def cell_cover(self) -> CellCover:
+        """Trees and albedo of the cells, for physics land_surface; kept until ``release_start_fields``."""
+        return self.cover.of(self.grid)
 
-    def release_climatology(self) -> None:
-        """Free the climatology, 300 bytes per cell, once the models have that of their tiles. Collective."""
+    def share_start_fields(self, world: Communicator, *, has_cover: bool) -> None:
+        """Load the climatology, and trees and albedo if models have them, once per node. Collective."""
+        self.climate.share(self.grid, world)
+        if has_cover:
+            self.cover.share(self.grid, world)
+
+    def release_start_fields(self) -> None:
+        """Free these fields, 300 bytes per cell, once the models have those of their tiles. Collective."""
         self.climate.release()
+        self.cover.release()
 
 
 def make_grid(config: GridConfig) -> Grid:

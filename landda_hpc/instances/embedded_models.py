@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from landda_hpc.config import METHODS, CampaignConfig, ForcingPerturbationConfig, PerturbationConfig, TwinConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.grid import Grid
 from landda_hpc.instances.campaign_spinup import CampaignSpinUp
@@ -35,28 +35,11 @@ from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.random_fields.anisotropic import two_scale_anisotropic_field
 from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
-from landda_hpc.state import Tiles, TileState
+from landda_hpc.state import Tiles, TileState, whole_vectors
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.restart_set import write_restart
 
 NATURE_STREAM = "nature"
-
-
-@dataclass(frozen=True, eq=False)
-class NatureErrors:
-    """Differences of the nature run from the runs, per tile of the global vector, (n_tile,).
-
-    Attributes
-    ----------
-    tiles : with the nature run's parameters.
-    rain_factor, potential_evaporation_factor : persistent factors, 1, of mean 1 over the error distribution.
-    wetness_change : of the initial relative wetness, 1.
-    """
-
-    tiles: Tiles
-    rain_factor: FloatArray
-    potential_evaporation_factor: FloatArray
-    wetness_change: FloatArray
 
 
 def nature_field(twin: TwinConfig, grid: Grid, seed: int, name: str) -> FloatArray:
@@ -67,33 +50,10 @@ def nature_field(twin: TwinConfig, grid: Grid, seed: int, name: str) -> FloatArr
     return two_scale_anisotropic_field(grid, lengths, spacing, twin.long_share, seed, "twin", name)
 
 
-def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> NatureErrors:
-    """Draw the errors of a twin's nature run: correlated fields of the configured size. Local; same on every rank."""
-
-    def field(name: str, sigma: float) -> FloatArray:
-        if sigma == 0.0:
-            return np.zeros(len(tiles))
-        values: FloatArray = sigma * nature_field(config, grid, seed, name).reshape(-1)[tiles.cell]
-        return values
-
-    def factor(name: str, log_sigma: float) -> FloatArray:
-        factors: FloatArray = np.exp(field(name, log_sigma) - 0.5 * log_sigma**2)
-        return factors
-
-    return NatureErrors(
-        tiles=with_perturbed_parameters(
-            tiles,
-            sand=field("sand", config.sand_sigma),
-            log_b=field("log b", config.log_b_sigma),
-            log_psi=field("log psi", config.log_psi_sigma),
-            log_ksat=field("log ksat", config.log_ksat_sigma),
-            porosity=field("porosity", config.porosity_sigma),
-            vegetation=field("vegetation", config.vegetation_sigma),
-        ),
-        rain_factor=factor("rain", config.log_rain_sigma),
-        potential_evaporation_factor=factor("potential evaporation", config.log_pet_sigma),
-        wetness_change=field("wetness", config.wetness_sigma),
-    )
+def nature_sigmas(twin: TwinConfig) -> dict[str, float]:
+    """Standard deviations of the nature run's parameters by argument of ``with_perturbed_parameters``."""
+    names = ("sand", "log_b", "log_psi", "log_ksat", "porosity", "vegetation")
+    return {name: getattr(twin, f"{name}_sigma") for name in names}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +97,8 @@ class EmbeddedSetup(ModelSetup):
     def free_run(self, mine: slice | None = None) -> tuple[LandModel, TileState]:
         """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
         mine = slice(0, len(self.domain.tiles)) if mine is None else mine
-        weather = self.weather(self.domain.tiles.take(mine))
-        model = self.model.model_maker(self, mine)(self.domain.tiles, weather, 1.0, 1.0)
+        tiles = self.domain.tiles.take(mine)
+        model = self.model.model_maker(self, mine)(tiles, self.weather(tiles), 1.0, 1.0)
         free = Instance("free", 0, METHODS.make("control"))
         return model, self.model.initial_state(self, free, self.start, mine)
 
@@ -147,28 +107,69 @@ class EmbeddedSetup(ModelSetup):
         """The sets that the model begins from; None if it begins otherwise."""
         return self.model.stored_states(self.data_root, self.start)
 
-    def wetness_change(self, instance: Instance) -> tuple[Tiles, FloatArray]:
-        """Tiles of an instance, and the change of its initial relative wetness, 1, (n_tiles,). Local."""
-        tiles, grid, perturbation = self.domain.tiles, self.domain.grid, instance.perturbation
-        if instance.run is None and self.twin is not None:
-            errors = nature_errors(self.twin, tiles, grid, self.seed)
-            return errors.tiles, errors.wetness_change
-        if perturbation is not None:
-            image = member_field(perturbation, grid, self.seed, "wetness")
-            return self.member_tiles(perturbation), perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
-        return tiles, np.zeros(len(tiles))
+    def has_own_tiles(self, instance: Instance) -> bool:
+        """Whether parameters of an instance may differ from those of the domain. Local."""
+        perturbation = instance.perturbation
+        if instance.run is None:
+            return self.twin is not None
+        return perturbation is not None and any(perturbation.parameters.sigmas.values())
 
-    def member_tiles(self, perturbation: PerturbationConfig) -> Tiles:
-        """All tiles, with a member's parameters; the domain's own tiles if none is perturbed. Local."""
-        tiles, sigmas = self.domain.tiles, perturbation.parameters.sigmas
-        if not any(sigmas.values()):
-            return tiles
-        changes = {
-            name: sigma * member_field(perturbation, self.domain.grid, self.seed, name).reshape(-1)[tiles.cell]
-            for name, sigma in sigmas.items()
-            if sigma > 0.0
-        }
-        return with_perturbed_parameters(tiles, **changes)
+    def tiles(self, instance: Instance, mine: slice) -> Tiles:
+        """A slice of the tiles, with the parameters of an instance. Local; the bits do not depend on the slice."""
+        every, perturbation = self.domain.tiles, instance.perturbation
+        if not self.has_own_tiles(instance):
+            return every.take(mine)
+        if perturbation is not None:
+            sigmas = perturbation.parameters.sigmas
+        else:
+            assert self.twin is not None, "a nature run"
+            sigmas = nature_sigmas(self.twin)
+        whole, part = whole_vectors(mine, len(every))
+        near = every.take(whole)
+        changes = {name: self._change(instance, name, sigma, near.cell) for name, sigma in sigmas.items()}
+        return with_perturbed_parameters(near, **changes).take(part)
+
+    def wetness_change(self, instance: Instance, mine: slice) -> FloatArray:
+        """Change of the initial relative wetness of an instance on a slice of the tiles, 1, (n_tiles,). Local."""
+        perturbation, cell = instance.perturbation, self.domain.tiles.cell[mine]
+        sigma = 0.0
+        if perturbation is not None:
+            sigma = perturbation.wetness_sigma
+        elif instance.run is None and self.twin is not None:
+            sigma = self.twin.wetness_sigma
+        return np.broadcast_to(self._change(instance, "wetness", sigma, cell), cell.shape)
+
+    def factors(self, instance: Instance, mine: slice) -> tuple[FloatArray | float, FloatArray | float]:
+        """Persistent factors on rain and potential evaporation of an instance on a slice of the tiles, 1. Local.
+
+        Each is a number, or of shape (n_tiles,), of mean 1 over all members or over the distribution of errors.
+        """
+        perturbation, cell = instance.perturbation, self.domain.tiles.cell[mine]
+        if perturbation is not None:
+            return self._factor(instance, "rain", perturbation.log_rain_sigma, cell), 1.0
+        if instance.run is None and self.twin is not None:
+            rain = self._factor(instance, "rain", self.twin.log_rain_sigma, cell)
+            return rain, self._factor(instance, "potential evaporation", self.twin.log_pet_sigma, cell)
+        return 1.0, 1.0
+
+    def _factor(self, instance: Instance, name: str, log_sigma: float, cell: IntArray) -> FloatArray | float:
+        if log_sigma == 0.0:
+            return 1.0
+        return persistent_factor(self._field(instance, name), log_sigma).reshape(-1)[cell]
+
+    def _change(self, instance: Instance, name: str, sigma: float, cell: IntArray) -> FloatArray | float:
+        """A perturbation of an instance at the tiles in some cells, of a given standard deviation."""
+        if sigma == 0.0:
+            return 0.0
+        change: FloatArray = sigma * self._field(instance, name).reshape(-1)[cell]
+        return change
+
+    def _field(self, instance: Instance, name: str) -> FloatArray:
+        """The unit field of a perturbation of an instance, (n_lat, n_lon)."""
+        if instance.perturbation is not None:
+            return member_field(instance.perturbation, self.domain.grid, self.seed, name)
+        assert self.twin is not None, "a nature run"
+        return nature_field(self.twin, self.domain.grid, self.seed, name.replace("_", " "))
 
 
 def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
@@ -179,8 +180,12 @@ def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: 
 
 def member_rain_factor(perturbation: PerturbationConfig, grid: Grid, seed: int) -> FloatArray:
     """A member's persistent factor on rain, of mean 1 over all members, (n_lat, n_lon). Local."""
-    sigma = perturbation.log_rain_sigma
-    factor: FloatArray = np.exp(sigma * member_field(perturbation, grid, seed, "rain") - 0.5 * sigma**2)
+    return persistent_factor(member_field(perturbation, grid, seed, "rain"), perturbation.log_rain_sigma)
+
+
+def persistent_factor(unit: FloatArray, log_sigma: float) -> FloatArray:
+    """A factor of mean 1 from a unit field and the standard deviation of its logarithm, any shape. Local."""
+    factor: FloatArray = np.exp(log_sigma * unit - 0.5 * log_sigma**2)
     return factor
 
 
@@ -195,7 +200,7 @@ class EmbeddedModels:
 
     def __init__(self, setup: EmbeddedSetup, world: Communicator, folder: CampaignFolder) -> None:
         self._setup, self._domain, self._world, self._folder = setup, setup.domain, world, folder
-        setup.domain.share_climatology(world)
+        setup.domain.share_start_fields(world, has_cover=setup.model.tile_physics == "land_surface")
         group = world.split(setup.domain.layout.group_of(world.rank))
         assert group is not None, "every rank has a group"
         self._group = group
@@ -223,32 +228,32 @@ class EmbeddedModels:
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
         instances = setup.bare_instances()
-        weather = setup.weather(domain.tiles.take(mine))
+        plain = domain.tiles.take(mine)
+        weather = setup.weather(plain)
         self._share(weather)
         make = setup.model.model_maker(setup, mine)
-        self._plain_model = lambda: make(domain.tiles, weather, 1.0, 1.0)
+        self._plain_model = lambda: make(plain, weather, 1.0, 1.0)
         perturbations: dict[tuple[ForcingPerturbationConfig, int], ForcingPerturbations] = {}
+        tiles_of_member: dict[PerturbationConfig | None, Tiles] = {}
         for instance in instances:
             if instance.index not in held:
                 continue
             perturbation = instance.perturbation
+            tiles, own = plain, weather
+            if setup.has_own_tiles(instance):
+                # Runs with the same perturbations share them.
+                if perturbation not in tiles_of_member:
+                    tiles_of_member[perturbation] = setup.tiles(instance, mine)
+                tiles = tiles_of_member[perturbation]
             if instance.run is None and setup.twin is not None:
-                errors = nature_errors(setup.twin, domain.tiles, domain.grid, setup.seed)
-                own = setup.weather(errors.tiles.take(mine), NATURE_STREAM, setup.twin.weather_correlation)
+                own = setup.weather(plain, NATURE_STREAM, setup.twin.weather_correlation)
                 self._share(own)
-                model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
-            elif perturbation is None:
-                model = self._plain_model()
-            else:
-                members_weather: WeatherSource = weather
-                if perturbation.forcing is not None:
-                    # Runs with the same perturbations share them.
-                    key = perturbation.forcing, perturbation.member
-                    if key not in perturbations:
-                        perturbations[key] = ForcingPerturbations(key[0], domain.grid, setup.seed, key[1])
-                    members_weather = PerturbedWeather(weather, perturbations[key], domain.tiles.cell[mine])
-                tiles = setup.member_tiles(perturbation)
-                model = make(tiles, members_weather, self._rain_factor(perturbation, mine), 1.0)
+            elif perturbation is not None and perturbation.forcing is not None:
+                key = perturbation.forcing, perturbation.member
+                if key not in perturbations:
+                    perturbations[key] = ForcingPerturbations(key[0], domain.grid, setup.seed, key[1])
+                own = PerturbedWeather(weather, perturbations[key], plain.cell)
+            model = make(tiles, own, *setup.factors(instance, mine))
             instance.model = self._columns[instance.name] = model
         return instances
 
@@ -317,10 +322,3 @@ class EmbeddedModels:
             tile_cells = self._domain.tiles.cell
             weather.share(self._group, [np.unique(tile_cells[layout.tiles_of(r)]) for r in members])
             self._shared.append(weather)
-
-    def _rain_factor(self, perturbation: PerturbationConfig, mine: slice) -> FloatArray | float:
-        if perturbation.log_rain_sigma == 0.0:
-            return 1.0
-        image = member_rain_factor(perturbation, self._domain.grid, self._setup.seed)
-        factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
-        return factor

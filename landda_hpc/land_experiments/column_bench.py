@@ -22,7 +22,7 @@ from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.land.initial import land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import LandParameters, land_parameters
+from landda_hpc.model.column.land.parameters import LandParameters, land_cover, land_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.protocol import LandModel, Weather, WeatherSource
@@ -74,7 +74,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     domain = make_domain(config, 1)
     climate = tile_climate(domain.tiles, domain.climatology)
     source = EmbeddedSetup.of(config, domain).weather(domain.tiles)
-    parameters = land_parameters(domain.tiles, domain.grid, climate)
+    parameters = land_parameters(domain.tiles, land_cover(domain.tiles, domain.cell_cover, climate))
     bench = _Bench(domain, source, parameters, AnnualWave(climate.temperature), rounds)
 
     kind = domain.tiles.patchtype

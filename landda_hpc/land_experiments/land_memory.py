@@ -16,7 +16,7 @@ from landda_hpc.instances.column_models import hydrology_of
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.model.column.land import plants
 from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import LandParameters, land_parameters
+from landda_hpc.model.column.land.parameters import LandParameters, land_cover, land_parameters
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.column.vegetation import layer_shares
 from landda_hpc.state import PatchType, Tiles, TileState
@@ -124,7 +124,7 @@ def land_memory(
     climate = tile_climate(domain.tiles, domain.climatology)
     tiles, parameters = _planted(
         domain.tiles.take(index),
-        land_parameters(domain.tiles, domain.grid, climate).take(index),
+        land_parameters(domain.tiles, land_cover(domain.tiles, domain.cell_cover, climate)).take(index),
         climate.temperature[index],
         sites,
     )

@@ -155,7 +155,7 @@ class ModelMaker(Protocol):
 
         Parameters
         ----------
-        tiles : all tiles of the campaign, with the instance's parameters.
+        tiles : this rank's, with the instance's parameters; the same object for instances with the same ones.
         weather : weather of this rank's tiles.
         rain, evaporation : persistent dimensionless factors on precipitation and potential evaporation, a number or
             one value per tile of this rank, (n_tile,).

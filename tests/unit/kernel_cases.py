@@ -38,7 +38,7 @@ from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.land import model, parameters
 from landda_hpc.model.column.land.acceleration import decay, table_of
 from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.land.parameters import land_cover, land_parameters
 from landda_hpc.model.column.records import WATER, new_records
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
@@ -219,7 +219,7 @@ def others() -> Arrays:
     water.flux = np.linspace(-1.0, 1.0, N_SOIL + 1)
     taken = richards.apply_fluxes(1.0, water)
     tiles = some_tiles()
-    of_land = land_parameters(tiles, domain().grid, tile_climate(tiles, domain().climatology))
+    of_land = land_parameters(tiles, land_cover(tiles, domain().cell_cover, tile_climate(tiles, domain().climatology)))
     found = {f"land {field.name}": getattr(of_land, field.name) for field in fields(of_land)}
     years = [decay(np.array([1.0, -0.5]), np.array(second)) for second in ([0.5, -0.2], [0.0, 0.0], [-1.0, 2.0])]
     tables = [table_of(recharge) for recharge in (-1.0, 1e-12, 1e-8, 1e-4, 1.0)]

@@ -29,6 +29,7 @@ HKSATI_LIMITS: Final = (1.0e-6, 0.5)  # mm s-1
 
 _SAND: Final[FloatArray] = np.array([np.nan, *(c.sand for c in SOIL_CLASSES)])
 _CLAY: Final[FloatArray] = np.array([np.nan, *(c.clay for c in SOIL_CLASSES)])
+_ANY_CLASS: Final = 1
 PEAT_OF_CLASS: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
 
 
@@ -116,28 +117,31 @@ def with_perturbed_parameters(
 
     Notes
     -----
-    Local: no communication. For bitwise identical tiles on any number of ranks, perturb the global tiles and take
-    the slice.
+    Local: no communication. The bits of a tile do not depend on the other tiles if whole vectors of the global tile
+    vector are given (``state.whole_vectors``). Parameters that are the same in all layers stay so, without memory per
+    layer.
     """
     n = len(tiles)
     given = {"sand": sand, "log_b": log_b, "log_psi": log_psi, "log_ksat": log_ksat, "porosity": porosity}
     changes = {name: _per_tile(name, value, n) for name, value in (*given.items(), ("vegetation", vegetation))}
     soil: BoolArray = tiles.is_updatable
-    porsl, psi0, bsw, hksati = _changed_texture(tiles, soil, changes["sand"][soil])
+    porsl, psi0, bsw, hksati = _changed_texture(tiles, soil, changes["sand"])
     new_vegetation = np.where(
         soil,
         np.clip(tiles.vegetation_fraction + changes["vegetation"], 0.0, MAX_VEGETATION),
         tiles.vegetation_fraction,
     )
     is_new = soil & (new_vegetation > 0.0) & ~tiles.root_fraction.any(axis=1)
-    roots = tiles.root_fraction.copy()
-    roots[is_new] = root_fraction(tiles.climate_class[is_new], np.zeros(int(is_new.sum())))
+    roots = tiles.root_fraction
+    if is_new.any():
+        roots = roots.copy()
+        roots[is_new] = root_fraction(tiles.climate_class[is_new], np.zeros(int(is_new.sum())))
     return replace(
         tiles,
-        porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil, None], *POROSITY_LIMITS)),
-        psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil, None]), *PSI0_LIMITS)),
-        bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil, None]), *BSW_LIMITS)),
-        hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil, None]), *HKSATI_LIMITS)),
+        porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][:, None], *POROSITY_LIMITS)),
+        psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][:, None]), *PSI0_LIMITS)),
+        bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][:, None]), *BSW_LIMITS)),
+        hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][:, None]), *HKSATI_LIMITS)),
         vegetation_fraction=new_vegetation,
         root_fraction=roots,
     )
@@ -153,25 +157,26 @@ def _per_tile(name: str, value: FloatArray | float, n: int) -> FloatArray:
 
 
 def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArray:
-    """Copy values, with new ones for the marked tiles: one for all layers, (n, 1), or one per layer, (n, n_soil)."""
-    result = values.copy()
-    result[where] = np.broadcast_to(new, (new.shape[0], N_SOIL))
-    return result
+    """Values, with new ones for the marked tiles: one for all layers, (n, 1), or one per layer, (n, n_soil)."""
+    if new.shape[1] == 1 and values.strides[1] == 0:
+        return all_layers(np.where(where, new[:, 0], values[:, 0]))
+    replaced: FloatArray = np.where(where[:, None], new, values)
+    return replaced
 
 
 def _changed_texture(tiles: Tiles, soil: BoolArray, sand: FloatArray) -> tuple[FloatArray, ...]:
-    """porsl, psi0, bsw, hksati of the marked soil tiles, with new sand contents, (n, 1) or (n, n_soil).
+    """porsl, psi0, bsw, hksati with new sand contents, (n, 1) or (n, n_soil); of use only for the marked soil tiles.
 
     Tiles without a soil class have their own parameters and an unknown texture. Their parameters change with the
     slopes of the regressions on sand; b, which depends on clay, does not change.
     """
     if (tiles.soil_class[soil] > 0).all():
-        by_class = campbell_parameters(tiles.soil_class[soil], sand)
+        by_class = campbell_parameters(np.where(soil, tiles.soil_class, _ANY_CLASS), sand)
         return tuple(values[:, None] for values in by_class)
     more = sand[:, None]
     return (
-        tiles.porsl[soil] - 0.00126 * more,
-        tiles.psi0[soil] * 10.0 ** (-0.0131 * more),
-        tiles.bsw[soil],
-        tiles.hksati[soil] * 10.0 ** (0.0153 * more),
+        tiles.porsl - 0.00126 * more,
+        tiles.psi0 * 10.0 ** (-0.0131 * more),
+        tiles.bsw,
+        tiles.hksati * 10.0 ** (0.0153 * more),
     )

@@ -106,6 +106,25 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class CellCover:
+    """What the parameters of the land physics need of the cells of a grid, each of shape (n_cells,).
+
+    Attributes
+    ----------
+    tree_share : fraction of trees in the vegetation, 0..1; zero without vegetation.
+    albedo : annual mean broadband albedo of snow-free land; zero without land.
+    """
+
+    tree_share: FloatArray
+    albedo: FloatArray
+
+
+def cell_cover(grid: Grid, path: Path | None = None) -> CellCover:
+    """Trees and albedo of cells. Parameters, errors and notes as for ``cell_fields``."""
+    return CellCover(cell_fields(grid, path).tree_share, cell_albedo(grid, path))
+
+
 def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
     """Annual mean broadband albedo of snow-free land, shape (n_cells,); zero without land.
 

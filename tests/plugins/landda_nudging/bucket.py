@@ -94,6 +94,6 @@ class BucketSection(EmbeddedModelSection):
         def make(
             tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
         ) -> LandModel:
-            return Bucket(tiles.take(mine), weather, self.drainage_days, rain, evaporation)
+            return Bucket(tiles, weather, self.drainage_days, rain, evaporation)
 
         return make

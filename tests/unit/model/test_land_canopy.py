@@ -24,11 +24,11 @@ from landda_hpc.model.column.land import (
     plants,
     radiation,
 )
-from landda_hpc.model.column.land.parameters import ALBEDO_LIMITS, infrared_scatter, land_parameters
+from landda_hpc.model.column.land.parameters import ALBEDO_LIMITS, infrared_scatter, land_cover, land_parameters
 from landda_hpc.model.column.land.plants import leaf_area
 from landda_hpc.model.column.land.records import COLUMN, Record
 from landda_hpc.model.column.mosaic import build_tiles
-from landda_hpc.model.column.static_fields import cell_albedo
+from landda_hpc.model.column.static_fields import cell_albedo, cell_cover
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing import load_climatology
 from tests.unit.model.land_columns import empty_tile, filled, usual_weather
@@ -328,7 +328,9 @@ def test_straw_is_brighter_than_leaves_and_wood_and_all_are_brightest_in_a_low_s
 def test_soil_below_leaves_leaves_the_climatology_its_albedo():
     grid = regular_grid(32, 64)
     tiles = build_tiles(grid, TilesConfig())
-    parameters = land_parameters(tiles, grid, tile_climate(tiles, load_climatology(grid)))
+    parameters = land_parameters(
+        tiles, land_cover(tiles, cell_cover(grid), tile_climate(tiles, load_climatology(grid)))
+    )
     soil = parameters.albedo_dry - 0.03
     area = (parameters.lai + parameters.sai).mean(axis=1)
     cover = parameters.vegetation_fraction
@@ -347,7 +349,9 @@ def test_soil_below_leaves_leaves_the_climatology_its_albedo():
 def test_a_canopy_albedo_that_no_leaves_have_is_refused():
     grid = regular_grid(8, 16)
     tiles = build_tiles(grid, TilesConfig())
-    parameters = land_parameters(tiles, grid, tile_climate(tiles, load_climatology(grid)))
+    parameters = land_parameters(
+        tiles, land_cover(tiles, cell_cover(grid), tile_climate(tiles, load_climatology(grid)))
+    )
     with pytest.raises(ModelError, match=r"'canopy_albedo' has values outside \[0.03, 0.5\]"):
         replace(parameters, canopy_albedo=np.full(len(tiles), 0.6))
 

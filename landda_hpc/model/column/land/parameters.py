@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
@@ -13,7 +12,6 @@ from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import ALBEDO_WATER, N_SOIL, SOIL_DZ, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
-from landda_hpc.grid import Grid
 from landda_hpc.model.column.hydraulics import Hydrology, soil_records
 from landda_hpc.model.column.land.plants import leaf_area, mixed
 from landda_hpc.model.column.land.radiation import (
@@ -25,7 +23,7 @@ from landda_hpc.model.column.land.radiation import (
 )
 from landda_hpc.model.column.land.records import COLUMN, Records, new_records
 from landda_hpc.model.column.soil import PEAT_OF_CLASS, all_layers
-from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
+from landda_hpc.model.column.static_fields import CellCover
 from landda_hpc.model.column.tile_climate import TileClimate
 from landda_hpc.state import PatchType, Tiles
 
@@ -109,61 +107,82 @@ class LandParameters:
         return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
-def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path | None = None) -> LandParameters:
-    """Derive parameters from texture, climate class, trees and the albedo climatology.
+@dataclass(frozen=True, eq=False)
+class LandCover:
+    """What the parameters of tiles have in common for any porosity and vegetation fraction; one row per tile.
+
+    Attributes
+    ----------
+    peat : fraction of peat in the solids, 0..1, shape (n_tile,).
+    solid_conductivity, solid_heat_capacity : of the solids, W m-1 K-1 and J m-3 K-1, (n_tile,).
+    albedo : of the snow-free ground with its leaves, from a climatology, (n_tile,).
+    depth : annual mean area index of leaves and stems over their projection, (n_tile,).
+    visible, infrared : fraction of light that leaves and stems together scatter, (n_tile,).
+    shade : fraction of the ground below plants that they cover, 0..1, (n_tile,).
+    canopy_height, canopy_albedo, stem_visible, stem_infrared, leaf_angle, min_stomatal_resistance, radiation_half,
+    leaf_width, lai, sai : as in ``LandParameters``.
+    """
+
+    peat: FloatArray
+    solid_conductivity: FloatArray
+    solid_heat_capacity: FloatArray
+    albedo: FloatArray
+    depth: FloatArray
+    visible: FloatArray
+    infrared: FloatArray
+    shade: FloatArray
+    canopy_height: FloatArray
+    canopy_albedo: FloatArray
+    stem_visible: FloatArray
+    stem_infrared: FloatArray
+    leaf_angle: FloatArray
+    min_stomatal_resistance: FloatArray
+    radiation_half: FloatArray
+    leaf_width: FloatArray
+    lai: FloatArray
+    sai: FloatArray
+
+    def take(self, index: slice | IntArray) -> Self:
+        """The cover of the tiles selected by a slice or an index array, in that order."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def land_cover(tiles: Tiles, cells: CellCover, climate: TileClimate) -> LandCover:
+    """Derive from texture, climate class, trees and albedo what does not depend on porosity and vegetation fraction.
 
     Parameters
     ----------
-    tiles, climate : tiles and their climatology; porosity and vegetation fraction are those of the tiles.
-    grid : the model grid.
-    path : file of static fields; the file in the package by default.
+    tiles, climate : tiles and their climatology.
+    cells : of the model grid.
 
     Notes
     -----
-    Local: no communication. The conductivity is k_q^q k_o^(1-q) for solids, with a quartz fraction q equal to the sand
-    fraction, and (0.135 rho + 64.7) / (2700 - 0.947 rho) for dry soil (Johansen 1975; Peters-Lidard et al. 1998, J.
-    Atmos. Sci., 55, 1209-1224). Peat and mineral soil are averaged by volume. Soil albedo is derived from the
-    climatology by removing the effect of leaves; for dry soil it is limited to 0.10 to 0.45.
+    Local: no communication. The bits of a tile do not depend on the other tiles if whole vectors of the global tile
+    vector are given (``state.whole_vectors``). The conductivity of solids is k_q^q k_o^(1-q) with a quartz fraction q
+    equal to the sand fraction (Johansen 1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224). Peat and
+    mineral soil are averaged by volume.
     """
-    cells = cell_fields(grid, path)
     sand = np.minimum(_SAND[tiles.soil_class], 95.0) / 100.0
     peat = PEAT_OF_CLASS[tiles.soil_class]
     mineral = CONDUCTIVITY_QUARTZ**sand * np.where(sand > 0.2, CONDUCTIVITY_MINERAL, 3.0) ** (1.0 - sand)
-    density = GRAIN_DENSITY * (1.0 - tiles.porsl[:, 0])
-    dry = (0.135 * density + 64.7) / (GRAIN_DENSITY - 0.947 * density)
-    solid = (1.0 - peat) * mineral + peat * CONDUCTIVITY_PEAT
-    dry = (1.0 - peat) * dry + peat * CONDUCTIVITY_DRY_PEAT
-    capacity = (1.0 - peat) * HEAT_MINERAL + peat * HEAT_PEAT
-
     trees = cells.tree_share[tiles.cell]
     leaves, dead = leaf_area(tiles.climate_class, trees, climate.temperature)
     stems = mixed("sai", tiles.climate_class, trees)[:, None] + dead
     canopy_albedo, stem_visible, stem_infrared, angle = (
         mixed(name, tiles.climate_class, trees) for name in ("albedo", "stem_visible", "stem_infrared", "leaf_angle")
     )
-    is_soil = tiles.patchtype == PatchType.SOIL
-    cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
     mean = leaves.mean(axis=1)
     area = mean + stems.mean(axis=1)
     green = mean / area
-    ground = _ground_albedo(
-        cell_albedo(grid, path)[tiles.cell],
-        cover,
-        area / np.array([projection(a)[2] for a in angle]),
-        stem_visible + green * (VISIBLE_SCATTER - stem_visible),
-        stem_infrared + green * (infrared_scatter(canopy_albedo) - stem_infrared),
-    )
-    # Where leaves cover the ground the climatology does not constrain its albedo.
-    ground = np.where(cover * (1.0 - np.exp(-0.5 * area)) < 0.6, ground, 0.16)
-    albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
-    albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
-    return LandParameters(
-        solid_conductivity=all_layers(solid),
-        dry_conductivity=all_layers(dry),
-        solid_heat_capacity=all_layers(capacity),
-        albedo_dry=albedo_dry,
-        albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
-        vegetation_fraction=cover,
+    return LandCover(
+        peat=peat,
+        solid_conductivity=(1.0 - peat) * mineral + peat * CONDUCTIVITY_PEAT,
+        solid_heat_capacity=(1.0 - peat) * HEAT_MINERAL + peat * HEAT_PEAT,
+        albedo=cells.albedo[tiles.cell],
+        depth=area / np.array([projection(a)[2] for a in angle]),
+        visible=stem_visible + green * (VISIBLE_SCATTER - stem_visible),
+        infrared=stem_infrared + green * (infrared_scatter(canopy_albedo) - stem_infrared),
+        shade=1.0 - np.exp(-0.5 * area),
         canopy_height=mixed("height", tiles.climate_class, trees),
         canopy_albedo=canopy_albedo,
         stem_visible=stem_visible,
@@ -174,6 +193,47 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
         leaf_width=mixed("leaf_width", tiles.climate_class, trees),
         lai=leaves,
         sai=stems,
+    )
+
+
+_OF_COVER: Final = tuple(
+    f.name for f in fields(LandCover) if f.name in {p.name for p in fields(LandParameters)} and "solid" not in f.name
+)
+"""Parameters that a cover has."""
+
+
+def land_parameters(tiles: Tiles, cover: LandCover) -> LandParameters:
+    """Complete the parameters of tiles by their porosity and vegetation fraction.
+
+    Parameters
+    ----------
+    tiles, cover : tiles, possibly with perturbed soil and vegetation, and their cover.
+
+    Notes
+    -----
+    Local: no communication; the bits of a tile do not depend on the other tiles. The conductivity of dry soil is
+    (0.135 rho + 64.7) / (2700 - 0.947 rho) (Johansen 1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224).
+    Soil albedo is derived from the climatology by removing the effect of leaves; for dry soil it is limited to 0.10 to
+    0.45.
+    """
+    density = GRAIN_DENSITY * (1.0 - tiles.porsl[:, 0])
+    dry = (0.135 * density + 64.7) / (GRAIN_DENSITY - 0.947 * density)
+    dry = (1.0 - cover.peat) * dry + cover.peat * CONDUCTIVITY_DRY_PEAT
+    is_soil = tiles.patchtype == PatchType.SOIL
+    vegetation = np.where(is_soil, tiles.vegetation_fraction, 0.0)
+    ground = _ground_albedo(cover.albedo, vegetation, cover.depth, cover.visible, cover.infrared)
+    # Where leaves cover the ground the climatology does not constrain its albedo.
+    ground = np.where(vegetation * cover.shade < 0.6, ground, 0.16)
+    albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
+    albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
+    return LandParameters(
+        solid_conductivity=all_layers(cover.solid_conductivity),
+        dry_conductivity=all_layers(dry),
+        solid_heat_capacity=all_layers(cover.solid_heat_capacity),
+        albedo_dry=albedo_dry,
+        albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
+        vegetation_fraction=vegetation,
+        **{name: getattr(cover, name) for name in _OF_COVER},
     )
 
 
