@@ -58,9 +58,11 @@ run: env
 	scores=$$(find "$(OUT)" -type f -name '*score*' | sort); figures=$$(find "$(OUT)" -type f -name '*.png' | sort)
 	printf '\nscores:\n%s\nfigures:\n%s\n' "$${scores:-  none were written}" "$${figures:-  none were written}"
 
-# All parts run, whatever the others say.
+# All parts run, whatever the others say. The loops are compiled first, because processes that start at the same time would
+# all compile them, and tests whose lines are counted take much longer for it.
 test: env
 	@source env/mpi.sh; status=0; mkdir -p $(results)
+	$(bin)/landda warm-up || status=1
 	serial() { $(pytest) $(SERIAL_LIMIT) $(bin)/python -m pytest -m "not verify and not bench and not mpi" \
 	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder "$$@" </dev/null ||
 	  { status=$$?; echo "serial tests: pytest ended with $$status"; }; }
