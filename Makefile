@@ -67,10 +67,13 @@ test: env
 	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder "$$@" </dev/null ||
 	  { status=$$?; echo "serial tests: pytest ended with $$status"; }; }
 	serial $(CAMPAIGNS) $(patsubst %,--ignore=%,$(MEASURED)) --junitxml=$(results)/campaigns.xml
-	COVERAGE_FILE=$(results)/coverage serial $(MEASURED) --junitxml=$(results)/units.xml \
-	  --cov --cov-report=xml:$(results)/coverage.xml --cov-fail-under=$(COVERAGE_FLOOR)
+	export COVERAGE_FILE=$(results)/coverage
+	serial $(MEASURED) --junitxml=$(results)/units.xml --cov --cov-report=
+	$(bin)/coverage report --fail-under=$(COVERAGE_FLOOR) >$(results)/coverage.txt 2>&1 & coverage=$$!
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \
 	  -m "mpi and not verify and not bench" || status=1
+	wait $$coverage || status=1
+	tail -n 2 $(results)/coverage.txt
 	exit $$status
 
 lint: env
