@@ -32,6 +32,8 @@ COVERAGE_FLOOR ?= 83
 # The longest first, so that no process waits for them in the end: the blocks of pages take a fifth of the campaigns.
 MEASURED := $(patsubst %,tests/campaign/test_%.py,cli api check_opens first_steps threshold_cli) tests/unit tests/parallel
 CAMPAIGNS := tests/documents tests/campaign
+# Every rank would import the other tests, too, only to leave them out (tests/conftest.py refuses the mark elsewhere).
+PARALLEL := tests/mpi tests/parallel
 
 bin := .venv/bin
 pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
@@ -71,7 +73,7 @@ test: env
 	serial $(MEASURED) --junitxml=$(results)/units.xml --cov --cov-report=
 	$(bin)/coverage report --fail-under=$(COVERAGE_FLOOR) >$(results)/coverage.txt 2>&1 & coverage=$$!
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \
-	  -m "mpi and not verify and not bench" || status=1
+	  -m "mpi and not verify and not bench" $(PARALLEL) || status=1
 	wait $$coverage || status=1
 	tail -n 2 $(results)/coverage.txt
 	exit $$status
@@ -88,7 +90,8 @@ lint: env
 verify: env
 	@env/extra.sh checks || echo "verify: tests that compare with these libraries are skipped"; source env/mpi.sh; status=0; mkdir -p $(results)
 	$(bin)/python -m pytest -m "verify and not mpi" --timeout=3600 --junitxml=$(results)/verify.xml </dev/null || status=1
-	$(bin)/python tests/mpi/launch.py --ranks $(VERIFY_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
+	$(bin)/python tests/mpi/launch.py --ranks $(VERIFY_RANKS) --limit 3600 -- \
+	  -m "mpi and not bench" --timeout=1800 $(PARALLEL) || status=1
 	exit $$status
 
 # Measurements are printed next to their limits and kept in $(results); nothing fails for a slow machine.

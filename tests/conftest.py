@@ -38,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse the mark `mpi` where `make test` does not look for it (PARALLEL in the Makefile)."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder not in ("mpi", "parallel") and item.get_closest_marker("mpi") is not None:
+            raise pytest.UsageError(f"{item.nodeid} is marked mpi: move it to tests/parallel (PARALLEL in Makefile).")
+
+
 @pytest.fixture(autouse=True)
 def logging_as_imported() -> Iterator[None]:
     """Undo what a command that ran in this process did to the project's log, so that no test depends on another."""
