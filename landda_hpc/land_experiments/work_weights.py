@@ -18,7 +18,7 @@ from landda_hpc.land_experiments.column_bench import CONFIG, STEPS_PER_DAY, Kept
 from landda_hpc.model.column.initial import soil_water_by_climate
 from landda_hpc.model.column.land.initial import land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.land.parameters import land_cover, land_parameters
 from landda_hpc.model.column.land.records import TILE, Records, new_records
 from landda_hpc.model.column.land.step import advance_tiles
 from landda_hpc.model.column.land.work import WEIGHTS, work_counts
@@ -56,7 +56,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     domain = make_domain(config, 1)
     climate = tile_climate(domain.tiles, domain.climatology)
     source = EmbeddedSetup.of(config, domain).weather(domain.tiles)
-    parameters = land_parameters(domain.tiles, domain.grid, climate)
+    parameters = land_parameters(domain.tiles, land_cover(domain.tiles, domain.cell_cover, climate))
     wave, theta = AnnualWave(climate.temperature), soil_water_by_climate(domain.tiles, climate)
     index = _sample(domain.tiles.patchtype)
     tiles = domain.tiles.take(index)
