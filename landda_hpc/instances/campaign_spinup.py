@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 _PART: Final = timedelta(days=5)
 """Simulated time between checks for a stop request, and between lines in the log."""
 
+_DAY: Final = timedelta(days=1)
+"""Simulated time for which the weather is prepared at once: ranks keep the images that they share."""
+
 _KEPT_EVERY_S: Final = 600.0
 """Seconds of computing after which the states are saved."""
 
@@ -93,6 +96,7 @@ class CampaignSpinUp:
     folder : output folder; an unfinished spin-up is saved there.
     models : models of the instances that this rank holds, by name.
     plain_model : makes the unperturbed model, for a rank that holds members but no unperturbed run.
+    prepare : prepares the weather of a period. Collective.
     """
 
     def __init__(
@@ -102,8 +106,10 @@ class CampaignSpinUp:
         folder: Path,
         models: Mapping[str, LandModel],
         plain_model: Callable[[], LandModel],
+        prepare: Callable[[datetime, datetime], None],
     ) -> None:
         self._setup, self._world, self._given, self._plain_model = setup, world, models, plain_model
+        self._prepare = prepare
         self._folder, self._mine = folder, setup.domain.layout.tiles_of(world.rank)
         self._models: dict[Hashable, LandModel] = {}
         self._states: dict[Hashable, TileState] = {}
@@ -114,7 +120,7 @@ class CampaignSpinUp:
 
         Returns
         -------
-        What the forecasts took, without the first part, which loads compiled code.
+        What the forecasts took, without the first day, which loads compiled code.
 
         Raises
         ------
@@ -195,13 +201,16 @@ class CampaignSpinUp:
                         received,
                         is_saved=True,
                     )
-            began = time.process_time()
             until = min([end, now + _PART, *(branch for branch in branches if branch > now)])
-            with together(world, f"spin-up from {now}"):
-                reports = [self._models[key].forecast(state, now, until) for key, state in self._states.items()]
-                if has_advanced:
-                    self._cost.add(time.process_time() - began, until - now, reports)
-            now, has_advanced = until, True
+            while now < until:
+                after = min(until, now + _DAY)
+                self._prepare(now, after)
+                began = time.process_time()
+                with together(world, f"spin-up from {now}"):
+                    reports = [self._models[key].forecast(state, now, after) for key, state in self._states.items()]
+                    if has_advanced:
+                        self._cost.add(time.process_time() - began, after - now, reports)
+                now, has_advanced = after, True
             self._branch(distinct, now)
             if world.rank == 0:
                 logger.info("spin-up: %d of %d days", days - (end - now).days, days)

@@ -230,7 +230,8 @@ class EmbeddedModels:
         instances = setup.bare_instances()
         plain = domain.tiles.take(mine)
         weather = setup.weather(plain)
-        self._share(weather)
+        if any(instance.index in held for instance in instances if instance.run is not None):
+            self._share(weather)
         make = setup.model.model_maker(setup, mine)
         self._plain_model = lambda: make(plain, weather, 1.0, 1.0)
         perturbations: dict[tuple[ForcingPerturbationConfig, int], ForcingPerturbations] = {}
@@ -267,15 +268,16 @@ class EmbeddedModels:
         DataError : the initial file is missing or not usable.
         StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
-        spinup = CampaignSpinUp(self._setup, self._world, self._folder.path, self._columns, self._plain_model)
+        spinup = CampaignSpinUp(
+            self._setup, self._world, self._folder.path, self._columns, self._plain_model, self._prepare
+        )
         self._cost = spinup.run(instances, stop)
         self._is_loaded = self._cost.hours > 0.0
 
     def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, ForecastReport | None]:
         """Advance every instance; see ``ModelSystem``. Collective."""
         reports: dict[str, ForecastReport | None] = {}
-        for weather in self._shared:
-            weather.prepare(begin, end)
+        self._prepare(begin, end)
         began = process_time()
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
@@ -312,6 +314,11 @@ class EmbeddedModels:
                     instance.model.tiles,
                 )  # fmt: skip
         self._world.barrier()  # a group may finish its instances before another; the cycle continues together
+
+    def _prepare(self, begin: datetime, end: datetime) -> None:
+        """Compute the shared images of the weather of a period. Collective over the member group."""
+        for weather in self._shared:
+            weather.prepare(begin, end)
 
     def _share(self, weather: WeatherSource) -> None:
         """Let the ranks of this member group compute images of a weather together. Local."""

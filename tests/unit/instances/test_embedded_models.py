@@ -20,6 +20,7 @@ from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.model_setup import model_setup
 from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
+from landda_hpc.model.forcing.latent import LatentWeather
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.state import TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -125,6 +126,30 @@ def test_the_state_does_not_depend_on_the_number_of_ranks(tmp_path: Path) -> Non
     for mine, made in on_ranks(2, half):
         for name, instance in made.items():
             assert bits(instance.state) == bits(whole[name].state.take(mine))
+
+
+def test_ranks_compute_the_weather_of_a_spin_up_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each image by one rank, in a day and in a part of a day, with the bits of one rank."""
+    raw: dict[str, Any] = {"model": {"spinup_days": 2, "timestep_s": 10800}}
+    domain = make_domain(parse_config({**RAW, "runs": RUNS}), 2)
+    _ = domain.climatology
+    whole = prepared(system(tmp_path, **raw))
+    computed: list[tuple[Any, str, int]] = []
+    one = LatentWeather.one
+
+    def counted(self: LatentWeather, name: str, step: int) -> np.ndarray:
+        computed.append((tuple(self._shares), name, step))
+        return one(self, name, step)
+
+    monkeypatch.setattr(LatentWeather, "one", counted)
+
+    def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
+        return domain.layout.tiles_of(world.rank), prepared(system(tmp_path, world, domain, **raw))
+
+    for mine, made in on_ranks(2, half):
+        for name, instance in made.items():
+            assert bits(instance.state) == bits(whole[name].state.take(mine))
+    assert len(computed) == len(set(computed)) >= 2 * 3 * 16
 
 
 def test_a_model_that_fails_on_one_rank_stops_all(tmp_path: Path) -> None:
