@@ -26,6 +26,15 @@ def peak_bytes() -> float:
     return _from_status("VmHWM")
 
 
+def describe_memory() -> str:
+    """Memory of this process in words: its own, shared memory that it has touched, and the peak of both together."""
+    peak = f"peak {peak_bytes() / 1e6:.0f} MB"
+    if not _STATUS.is_file():
+        return peak
+    own, shared = _from_status("RssAnon"), _from_status("RssShmem")
+    return f"own {own / 1e6:.0f} MB, shared with other processes {shared / 1e6:.0f} MB, {peak}"
+
+
 def _from_status(key: str) -> float:
     if _STATUS.is_file():
         lines = _STATUS.read_text(encoding="ascii").splitlines()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from landda_hpc import fourier
@@ -46,6 +46,7 @@ from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.parallel.watchdog import set_watch, watching
+from landda_hpc.process_memory import describe_memory
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header
 from landda_hpc.storage.cost_file import read_costs
@@ -136,6 +137,7 @@ def start_campaign(
         build_s += perf_counter() - began
         models.prepare(instances, stop)
         domain.release_start_fields()
+        _log_start()
         base = Foundation(config, domain, world, folder, models, instances, sources, setup.header, build_s)
         inventory = Inventory(folder.path)
         parts = build_parts(base, inventory, observer)
@@ -211,6 +213,7 @@ def resume_campaign(
             else:
                 header, memory = read_state(folder.config_file, domain, models, instances, path, world)
             domain.release_start_fields()
+            _log_start()
             cycle = 0 if header is None else header.cycle
             inventory = Inventory(folder.path)
             lacks_sets = False
@@ -319,6 +322,11 @@ def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communica
                     # A refused start changes nothing.
                     folder.restore_status(content)
         raise
+
+
+def _log_start() -> None:
+    """Log what the instances took so far on this rank. Local."""
+    logger.info("models and states are made: %.1f CPU s, memory: %s", process_time(), describe_memory())
 
 
 def _record_hang(folder: CampaignFolder, world: Communicator, reason: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import numpy as np
 
-from landda_hpc.process_memory import peak_bytes, resident_bytes
+from landda_hpc.process_memory import describe_memory, peak_bytes, resident_bytes
 
 CODE = "from landda_hpc.process_memory import peak_bytes; print(peak_bytes())"
 
@@ -23,6 +24,17 @@ print(before, peak_bytes())
 def test_the_peak_is_above_what_is_held() -> None:
     held = resident_bytes()
     assert 1e6 < held <= peak_bytes()
+
+
+def test_the_memory_in_words_counts_own_arrays() -> None:
+    def own() -> float:
+        found = re.match(r"own (\d+) MB, shared with other processes \d+ MB, peak (\d+) MB", describe_memory())
+        assert found and float(found[1]) <= float(found[2])
+        return float(found[1])
+
+    before = own()
+    held = np.ones(10_000_000)
+    assert own() - before > 60.0 and held[0] == 1.0
 
 
 def test_a_peak_stays_after_the_memory_is_given_back() -> None:
