@@ -146,10 +146,26 @@ CONFIG = parse_config(
         "model": {"spinup_days": 0},
         "observations": {"kind": "twin"},
         "twin": {"sand_sigma": 20.0},
-        "runs": [{"method": "pointwise"}],
+        "runs": [{"method": "control"}],
         "output": {"figures": False},
     }
 )  # fmt: skip
+
+
+@pytest.mark.mpi
+def test_a_failure_of_one_rank_at_the_start_ends_it_on_all(
+    world: Communicator, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No rank waits for the others to free the climatology."""
+
+    def fail(*_: object) -> None:
+        raise DataError("no initial state")
+
+    if world.rank == world.size - 1:
+        monkeypatch.setattr(ColumnModelSection, "initial_state", fail)
+    with pytest.raises(DataError, match="no initial state"):
+        start_campaign(CONFIG, world, mpi_tmp_path / "failed")
+    world.barrier()
 
 
 @pytest.mark.mpi
@@ -168,21 +184,3 @@ def test_a_campaign_frees_the_climatology_after_start_and_resume(
             campaign.run(stop=StopAfter(1))
         campaign.folder.unlock()
         world.barrier()
-
-
-@pytest.mark.mpi
-def test_a_failure_of_one_rank_at_the_start_ends_it_on_all(
-    world: Communicator, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No rank waits for the others to free the climatology; the next start succeeds."""
-
-    def fail(*_: object) -> None:
-        raise DataError("no initial state")
-
-    with monkeypatch.context() as patch:
-        if world.rank == world.size - 1:
-            patch.setattr(ColumnModelSection, "initial_state", fail)
-        with pytest.raises(DataError, match="no initial state"):
-            start_campaign(CONFIG, world, mpi_tmp_path / "failed")
-    world.barrier()
-    start_campaign(CONFIG, world, mpi_tmp_path / "next").folder.unlock()
