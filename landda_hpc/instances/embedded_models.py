@@ -208,6 +208,8 @@ class EmbeddedModels:
         self._plain_model: Callable[[], LandModel]
         self._shared: list[StochasticWeather] = []
         """Weather whose images the ranks of this member group compute together."""
+        self._perturbed: list[ForcingPerturbations] = []
+        """The same for perturbations of the weather, in the cycles: members begin at different times of a spin-up."""
         self._cost = ForecastCost()
         self._is_loaded = False
 
@@ -256,6 +258,9 @@ class EmbeddedModels:
                 own = PerturbedWeather(weather, perturbations[key], plain.cell)
             model = make(tiles, own, *setup.factors(instance, mine))
             instance.model = self._columns[instance.name] = model
+        self._perturbed = list(perturbations.values())
+        for drawn in self._perturbed:
+            drawn.share(self._group, self._cells_of_group(), len(self._perturbed))
         return instances
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
@@ -278,6 +283,8 @@ class EmbeddedModels:
         """Advance every instance; see ``ModelSystem``. Collective."""
         reports: dict[str, ForecastReport | None] = {}
         self._prepare(begin, end)
+        for perturbations in self._perturbed:
+            perturbations.prepare(begin, end)
         began = process_time()
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
@@ -323,9 +330,13 @@ class EmbeddedModels:
     def _share(self, weather: WeatherSource) -> None:
         """Let the ranks of this member group compute images of a weather together. Local."""
         if isinstance(weather, StochasticWeather):
-            layout, rank = self._domain.layout, self._world.rank
-            group = layout.group_of(rank)
-            members = range(int(layout.group_bounds[group]), int(layout.group_bounds[group + 1]))
-            tile_cells = self._domain.tiles.cell
-            weather.share(self._group, [np.unique(tile_cells[layout.tiles_of(r)]) for r in members])
+            weather.share(self._group, self._cells_of_group())
             self._shared.append(weather)
+
+    def _cells_of_group(self) -> list[IntArray]:
+        """Flat indices of the cells with tiles of every rank of this member group, in rank order. Local."""
+        layout = self._domain.layout
+        group = layout.group_of(self._world.rank)
+        members = range(int(layout.group_bounds[group]), int(layout.group_bounds[group + 1]))
+        tile_cells = self._domain.tiles.cell
+        return [np.unique(tile_cells[layout.tiles_of(r)]) for r in members]

@@ -19,17 +19,39 @@ from landda_hpc.config.ensemble import PERTURBED
 from landda_hpc.model.column.checks import WEATHER_RANGE
 from landda_hpc.model.forcing.air import saturation_vapour_pressure, specific_humidity
 from landda_hpc.model.forcing.latent import EPOCH, STEP
+from landda_hpc.model.forcing.shared_latents import SharedLatents
 from landda_hpc.model.protocol import Weather, WeatherSource
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.autoregressive import AutoregressiveField
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.config import ForcingPerturbationConfig
     from landda_hpc.constants import FloatArray, IntArray
     from landda_hpc.grid import Grid
+    from landda_hpc.parallel.communicator import Communicator
 
 _KEPT: Final = 8
 """Number of steps whose perturbations are kept, so that all runs with the same member can share them."""
+
+
+class _MemberFields:
+    """Independent fields of unit variance, one for each of ``PERTURBED``; implements ``Images``."""
+
+    names = PERTURBED
+
+    def __init__(self, config: ForcingPerturbationConfig, grid: Grid, seed: int, member: int) -> None:
+        spectrum = gaussian_spectrum(config.length_km)
+        steps = config.correlation_hours * timedelta(hours=1) / STEP
+        self._fields = {
+            name: AutoregressiveField(grid, spectrum, steps, seed, "forcing perturbation", member, number)
+            for number, name in enumerate(PERTURBED)
+        }
+
+    def one(self, name: str, step: int) -> FloatArray:
+        """See ``Images.one``."""
+        return self._fields[name].at(step)
 
 
 class ForcingPerturbations:
@@ -51,16 +73,30 @@ class ForcingPerturbations:
     """
 
     def __init__(self, config: ForcingPerturbationConfig, grid: Grid, seed: int, member: int) -> None:
-        spectrum = gaussian_spectrum(config.length_km)
-        steps = config.correlation_hours * timedelta(hours=1) / STEP
         self._factor = np.linalg.cholesky(config.correlations)
         self.names = config.perturbed
         self._std = np.array([getattr(config, f"{name}_std") for name in PERTURBED])
-        self._fields = [
-            AutoregressiveField(grid, spectrum, steps, seed, "forcing perturbation", member, number)
-            for number in range(len(PERTURBED))
-        ]
+        self._fields = _MemberFields(config, grid, seed, member)
+        self._shared: SharedLatents | None = None
         self._kept: dict[int, dict[str, FloatArray]] = {}
+
+    def share(self, group: Communicator, cells: Sequence[IntArray], n_members: int) -> None:
+        """Share the computation of the fields with other ranks. Local.
+
+        Parameters
+        ----------
+        group, cells : as for ``StochasticWeather.share``.
+        n_members : number of perturbations that the group shares in this way.
+        """
+        self._shared = SharedLatents(self._fields, group, cells, n_members) if group.size > 1 else None
+
+    def prepare(self, start: datetime, end: datetime) -> None:
+        """Compute the fields of a period in advance, if they are shared. Collective over that group.
+
+        Without this call a rank computes the fields itself, with the same bits.
+        """
+        if self._shared is not None:
+            self._shared.prepare_period(start, end)
 
     def at(self, time: datetime, cell: IntArray) -> dict[str, FloatArray]:
         """Factors on precipitation and short wave, additions to long wave, W m-2, and air temperature, K, in cells.
@@ -78,7 +114,7 @@ class ForcingPerturbations:
         return self._kept[step]
 
     def _make(self, step: int, cell: IntArray) -> dict[str, FloatArray]:
-        white = [field.at(step).reshape(-1)[cell] for field in self._fields]
+        white = [self._white(name, step, cell) for name in PERTURBED]
         found: dict[str, FloatArray] = {}
         for row, std, name in zip(self._factor, self._std, PERTURBED, strict=True):
             # Summed in order: a matrix product may add in another order for another number of cells.
@@ -89,6 +125,10 @@ class ForcingPerturbations:
             is_factor = name in ("precipitation", "shortwave")
             found[name] = np.exp(sigma * z - 0.5 * sigma**2) if is_factor else std * z
         return found
+
+    def _white(self, name: str, step: int, cell: IntArray) -> FloatArray:
+        shared = None if self._shared is None else self._shared.one(name, step)
+        return self._fields.one(name, step).reshape(-1)[cell] if shared is None else shared
 
 
 class PerturbedWeather:

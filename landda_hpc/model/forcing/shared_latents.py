@@ -1,4 +1,6 @@
-"""Latent images of the weather, each computed by one rank of a group and given to all ranks for their own cells.
+"""Latent images of weather, each computed by one rank of a group and given to all ranks for their own cells.
+
+The same holds for the fields by which the weather of members is perturbed.
 
 Every rank would otherwise compute every image. A synthesis cannot be restricted to the rows that a rank needs, because
 the bits of a row depend on the rows that are transformed with it. Complete images are therefore distributed over the
@@ -9,15 +11,16 @@ computes successive steps, because they share most of their innovations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from landda_hpc.model.forcing.latent import EPOCH, STEP
 from landda_hpc.parallel.together import together
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.model.forcing.latent import LatentWeather
     from landda_hpc.parallel.communicator import Communicator
 
 _STEPS: Final = 8
@@ -29,6 +32,17 @@ _BYTES: Final = 64_000_000
 """Largest size of what a rank sends at a time, and of what it keeps of one block."""
 
 
+class Images(Protocol):
+    """Images that depend on their name and the step alone."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def one(self, name: str, step: int) -> FloatArray:
+        """The image of a name at a step (``latent.step_number``), (n_lat, n_lon). Local."""
+        ...
+
+
 class SharedLatents:
     """Latent fields in the cells of this rank.
 
@@ -37,15 +51,20 @@ class SharedLatents:
     latents : computes an image.
     group : ranks that share the work.
     cells : flat indices of the cells of every rank of the group, in rank order.
+    n_alike : number of such objects of the group, which share the largest size of a block.
     """
 
-    def __init__(self, latents: LatentWeather, group: Communicator, cells: Sequence[IntArray]) -> None:
+    def __init__(self, latents: Images, group: Communicator, cells: Sequence[IntArray], n_alike: int = 1) -> None:
         self._latents, self._group, self._cells = latents, group, cells
         of_step = 8 * len(latents.names) * sum(mine.size for mine in cells)
         wanted = max(_STEPS, _STEPS_OF_GROUP // group.size)
-        self._steps = max(1, min(wanted, _BYTES // max(of_step, 1)))
+        self._steps = max(1, min(wanted, _BYTES // max(n_alike * of_step, 1)))
         self._origin: int | None = None
         self._blocks: dict[int, dict[str, FloatArray]] = {}
+
+    def prepare_period(self, start: datetime, end: datetime, margin: int = 0) -> None:
+        """Compute the images of a period and of some steps before and after it; see ``prepare``. Collective."""
+        self.prepare(range((start - EPOCH) // STEP - margin, -((EPOCH - end) // STEP) + margin))
 
     def prepare(self, steps: Iterable[int]) -> None:
         """Compute the images of steps, and of later ones as many as make a block. Collective over the group.

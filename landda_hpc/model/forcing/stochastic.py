@@ -168,9 +168,7 @@ class StochasticWeather:
         Without this call a rank computes the images itself, with the same bits.
         """
         if self._shared is not None:
-            margin = 0 if self._properties is None else FRONT_STEPS
-            first, last = (start - EPOCH) // STEP - margin, -((EPOCH - end) // STEP) + margin
-            self._shared.prepare(range(first, last))
+            self._shared.prepare_period(start, end, 0 if self._properties is None else FRONT_STEPS)
 
     def during(self, start: datetime) -> Weather:
         """Weather of the forcing step that begins at ``start`` (UTC); arrays of shape (n_tile,), read-only.

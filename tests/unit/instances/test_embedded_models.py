@@ -22,6 +22,7 @@ from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.model.forcing.latent import LatentWeather
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.random_fields.autoregressive import AutoregressiveField
 from landda_hpc.state import TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.restart_set import MANIFEST, read_restart, time_label
@@ -150,6 +151,40 @@ def test_ranks_compute_the_weather_of_a_spin_up_together(tmp_path: Path, monkeyp
         for name, instance in made.items():
             assert bits(instance.state) == bits(whole[name].state.take(mine))
     assert len(computed) == len(set(computed)) >= 2 * 3 * 16
+
+
+def test_ranks_compute_the_perturbed_weather_of_members_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each image by one rank in the cycles, also after a jump, with the bits of one rank."""
+    ensemble = {"members": 2, "wetness_sigma": 0.1, "forcing": {"length_km": 1000.0}}
+    raw: dict[str, Any] = {"runs": [{"method": "control", "ensemble": ensemble}], "parallel": {"member_groups": 1}}
+    domain = make_domain(parse_config({**RAW, **raw}), 2)
+    _ = domain.climatology
+    computed: list[tuple[Any, int]] = []
+    at = AutoregressiveField.at
+
+    def counted(self: AutoregressiveField, step: int) -> np.ndarray:
+        computed.append((self._key, step))
+        return at(self, step)
+
+    def forecast(models: EmbeddedModels) -> dict[str, Instance]:
+        made = prepared(models)
+        for hours in (0, 6000):
+            begin = START + hours * HOUR
+            models.forecast(list(made.values()), begin, begin + 6 * HOUR)
+        return made
+
+    whole = forecast(system(tmp_path, **raw))
+    monkeypatch.setattr(AutoregressiveField, "at", counted)
+
+    def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
+        return domain.layout.tiles_of(world.rank), forecast(system(tmp_path, world, domain, **raw))
+
+    for mine, made in on_ranks(2, half):
+        for name, instance in made.items():
+            assert bits(instance.state) == bits(whole[name].state.take(mine))
+    assert len(computed) == len(set(computed)) >= 2 * 4 * 4
 
 
 def test_a_model_that_fails_on_one_rank_stops_all(tmp_path: Path) -> None:
