@@ -62,7 +62,7 @@ def column(
     n_lat: Annotated[int, typer.Option(min=17, help="Rows of the global grid, which has twice as many columns.")] = 64,
     rounds: Annotated[int, typer.Option(min=1, help="Simulated days per result; the results are medians.")] = 7,
     work: Annotated[
-        bool, typer.Option("--work", help="Instead: the weights with which a rank counts the work of its tiles (30 s).")
+        bool, typer.Option("--work", help="Instead: the weights with which a rank counts the work of its tiles (20 s).")
     ] = False,
 ) -> None:
     """Time the land model per tile and step, by kind of tile and part, on one core, next to a bare kernel."""
