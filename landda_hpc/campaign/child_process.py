@@ -44,7 +44,7 @@ class ChildProcess:
     Parameters
     ----------
     work : what it does.
-    name : of the process, for messages.
+    name : of the process, for messages; also the last argument of its command line, where `ps` shows it.
     advice : what to do when it was ended from outside, for messages.
     heeds_signals : whether signals to the job end it; otherwise it ends with its parent only.
 
@@ -60,7 +60,7 @@ class ChildProcess:
                 # A separate session, because we handle signals to our process group. Without the variables of the MPI
                 # job, to which the process does not belong.
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
-                    [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                    [sys.executable, "-m", __name__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
                     env=own_environment(os.environ, {}), start_new_session=True,
                 )  # fmt: skip
         except OSError as error:

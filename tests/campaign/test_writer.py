@@ -13,6 +13,7 @@ import netCDF4
 import numpy as np
 import pytest
 
+from landda_hpc.parallel.watchdog import EXIT_CODE
 from tests.campaign.conftest import Landda
 
 CHANGES: dict[str, Any] = {
@@ -22,6 +23,25 @@ CHANGES: dict[str, Any] = {
     "output": {"every_hours": 6, "figures": False, "layers": True, "series": {"means": True}},
 }
 RECORDS = ("scores.jsonl", "cycles.jsonl")
+
+STOPS_ITSELF = """
+import os, signal, sys
+if os.environ.get("TEST_STOP_AT") and sys.orig_argv[-1] == "the process that writes files":
+    seen = 0
+    def watch(event, arguments):
+        global seen
+        if event == "os.rename":
+            seen += 1
+            if seen == int(os.environ["TEST_STOP_AT"]):
+                try:
+                    file = os.open(os.environ["TEST_STOPPED"], os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+                except FileExistsError:
+                    return
+                os.write(file, str(os.getpid()).encode())
+                os.kill(os.getpid(), signal.SIGSTOP)
+    sys.addaudithook(watch)
+"""
+"""A sitecustomize.py: a process that writes files, one of the job's, stops as it gives the n-th file its name."""
 
 
 def write(landda: Landda, *, apart: bool) -> Path:
@@ -102,3 +122,40 @@ def test_an_error_of_the_other_process_stops_the_campaign(here: Landda, ranks: i
     done = here.here("resume", out, "--accept-gaps") if ranks == 1 else here(ranks, "resume", out, "--accept-gaps")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "feedback: making the folder failed" in done.stderr
+
+
+@pytest.mark.verify  # waits for the limit of the watchdog
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_writer_that_hangs_ends_the_job_with_a_reason(here: Landda, tmp_path: Path, ranks: int) -> None:
+    """As on a file system whose server is lost. What is complete stays, and a resume gives the same files."""
+    out, stopped = here.folder / f"hung_{ranks}", tmp_path / "stopped"
+    (tmp_path / "sitecustomize.py").write_text(STOPS_ITSELF)
+    usual = dict(here.environment)
+    here.first_on_path(tmp_path)
+    here.environment |= {"TEST_STOP_AT": "4", "TEST_STOPPED": str(stopped)}
+    job = here.popen(ranks, "run", write(here, apart=True), "-o", out, "--set", "parallel.timeout_minutes=0.75")
+    here.environment = usual
+    try:
+        code = job.wait(timeout=240)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+        if stopped.exists():
+            os.kill(int(stopped.read_text()), signal.SIGKILL)  # it holds the pipe of the job's output
+    text, _ = job.communicate(timeout=60)
+    assert stopped.exists() and code == EXIT_CODE, text
+    assert text.count("no progress within 45 s") == ranks, text
+    assert "receive (child_process.py:" in text and "(file_writer.py:" in text
+    assert (out / "landda.log").read_text().count("no progress within 45 s") == ranks
+    shown = here.here("status", out).stdout
+    assert "failed" in shown and "no progress within 45 s" in shown
+    done = here(ranks, "resume", out, "--wait", 30, "--set", "parallel.timeout_minutes=10")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert here.digest(out) == here.digest("here")
+    for name in RECORDS:
+        assert (out / name).read_bytes() == (here.folder / "here" / name).read_bytes()
+    names = files_of(here.folder / "here")
+    assert files_of(out).keys() == names.keys()
+    for name in names:
+        assert contents(out / name) == contents(here.folder / "here" / name)
+    assert not list(out.rglob(".*.tmp"))
