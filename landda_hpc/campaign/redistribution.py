@@ -96,7 +96,7 @@ def read_state(
     path: Path,
     world: Communicator,
 ) -> tuple[CheckpointHeader, Memory]:
-    """Read every instance's state from a checkpoint; return its header and the methods' memory. Collective.
+    """Read every instance's state from a checkpoint; return its header and, on roots, the methods' memory. Collective.
 
     Raises
     ------
@@ -114,6 +114,6 @@ def read_state(
         for instance in instances:
             if instance.model is not None:
                 instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
-        memory = decode_memory(header.records)
+        memory = decode_memory(header.records) if world.rank < domain.layout.n_roots else {}
     models.take_up(instances, datetime.fromisoformat(header.valid_time))
     return header, memory

@@ -32,6 +32,9 @@ _MOST_CHANGE: Final = 4.0
 _NOISE_S: Final = 5.0
 """CPU seconds of the mean rank of which half is trusted: the more was measured, the less noise it has."""
 
+_FEWEST: Final = 6
+"""Number of ranks whose differences show noise."""
+
 WorkPiece = tuple[int, FloatArray]
 """Number of a first part, and the work in the cells that a rank has in this part and in the following ones."""
 
@@ -110,8 +113,8 @@ class CellCosts:
             known = (said > 0.0) & (took > 0.0)
             change = np.ones(took.size)
             change[known] = took[known] / said[known] * (said[known].sum() / took[known].sum())
-            trust = took.mean() / (took.mean() + _NOISE_S)
-            changes += np.repeat(np.clip(change, 1.0 / _MOST_CHANGE, _MOST_CHANGE) ** trust, np.diff(bounds))
+            change = np.clip(change, 1.0 / _MOST_CHANGE, _MOST_CHANGE)
+            changes += np.repeat(change ** _trust(np.log(change), float(took.mean())), np.diff(bounds))
         if not groups:
             return self
         before = self._of_parts(exact)
@@ -127,6 +130,26 @@ class CellCosts:
     def _of_parts(self, values: FloatArray | IntArray) -> FloatArray:
         sums: FloatArray = np.add.reduceat(values.astype(np.float64), even_partition(values.size, self.work.size)[:-1])
         return sums
+
+
+def _trust(changes: FloatArray, seconds: float) -> float:
+    """Return the part of measured changes, 0 to 1, that is taken for more than noise.
+
+    Costs that were misjudged, such as those of a climate, are similar on successive ranks, which have neighbouring
+    cells. Noise is not: half the mean square of the differences between successive ranks is its variance. The rest of
+    the mean square of the changes is due to the costs.
+
+    Parameters
+    ----------
+    changes : logarithms of measured over expected times, in the order of the cells, (n_ranks,).
+    seconds : CPU time of the mean rank.
+    """
+    by_time = seconds / (seconds + _NOISE_S)
+    total = float(np.mean(changes**2))
+    if changes.size < _FEWEST or total == 0.0:
+        return by_time
+    noise = 0.5 * float(np.mean(np.diff(changes) ** 2))
+    return max(by_time, 1.0 - noise / total)
 
 
 def n_parts(n_cells: int) -> int:

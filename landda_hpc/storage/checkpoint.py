@@ -128,7 +128,7 @@ def filled_file(
 
     Yields
     ------
-    The temporary file, which is removed after the block unless it was renamed; and the text of the records.
+    The temporary file, which is removed after the block unless it was renamed; and the text of the records, on rank 0.
     """
     chosen = choose_mode(mode, communicator)
     extents = _agree(communicator, header, instances)
@@ -179,11 +179,12 @@ def _extent(name: str, part: LocalPart, n_tiles: int, variables: tuple[str, ...]
 
 
 def _records_of_root(communicator: Communicator, header: CheckpointHeader) -> str:
-    text: str | None = None
+    """Text of the records on rank 0; empty elsewhere, as it may be as large as many images. Collective."""
+    text = ""
     with together(communicator, "checkpoint: records"):
         if communicator.rank == 0:
             text = header.records_json()
-    return communicator.broadcast(text)
+    return text
 
 
 def _create_file(path: Path, communicator: Communicator, header: CheckpointHeader, records: str) -> Path:

@@ -65,8 +65,27 @@ def test_measured_times_are_the_costs_of_the_parts() -> None:
     sums = np.array([found.values[layout.cells_of(rank)].sum() for rank in range(8)])
     assert np.allclose(sums / sums.sum(), seconds / seconds.sum(), rtol=5e-3)
     assert np.all(found.work == 1.0)
-    little = costs.measured(layout, 1e-6 * seconds)
-    assert np.abs(little.correction - 1.0).max() < 0.01, "a short time is mostly noise"
+    few = layout_of(costs, 5)
+    little = costs.measured(few, 1e-6 * took(few))
+    assert np.abs(little.correction - 1.0).max() < 0.01, "a short time of few ranks is mostly noise"
+
+
+def test_short_times_count_if_neighbours_agree() -> None:
+    costs = CellCosts.of_rule(RULE)
+    layout = layout_of(costs, 32)
+    generator = np.random.default_rng(7)
+    noise = np.exp(0.05 * generator.standard_normal(32))
+    before, seconds = imbalance(layout, took(layout)), 1e-6 * took(layout) * noise
+    again = layout_of(costs.measured(layout, seconds), 32)
+    assert before > 0.4 and imbalance(again, took(again)) < 0.2
+    # Without misjudged costs nothing is learned from noise.
+    right = costs.counted(pieces(layout, TRUE))
+    even = layout_of(right, 32)
+    moved = [
+        np.abs(np.log(right.measured(even, 1e-6 * took(even) * np.exp(x)).correction)).max()
+        for x in 0.05 * generator.standard_normal((20, 32))
+    ]
+    assert np.median(moved) < 0.02
 
 
 def test_repeated_measurements_balance_the_ranks() -> None:
