@@ -112,7 +112,9 @@ def gain_statistics(
 
     Parameters
     ----------
-    b : variances, (n_var,); None: all coefficients count.
+    gain : K, (n_var,).
+    b : variances of the background, m6 m-6, (n_var,); None: all coefficients count.
+    blocks : wedges of the frame.
 
     Returns
     -------

@@ -165,10 +165,11 @@ class GainReferee:
         }
         if both.sum() != seen.sum():
             wanted["both"] = groups.product_pieces(mine, d)
-        new = shared_sums(self._sharing, wanted | self._of_bias(a - mine, d, both, common))
+        mean, deviation = self._deviation(a - mine, both, common)
+        new = shared_sums(self._sharing, wanted | self._of_bias(mean, deviation, d, both))
         new = {"both": new["energy"], "bias": np.zeros(scales.n)} | new
         new |= {"share": np.array([both.sum() / seen.sum()]), "bias_bound": self._bias_bound(both)}
-        self._add_difference(a - mine, both, common)
+        self._add_difference(a - mine + common, deviation, both)
         # Statistics from before a long pause are discarded.
         count = np.where(self._kept["since"] > _STALE, 0.0, self._kept["analyses"])
         for name, value in new.items():
@@ -176,15 +177,16 @@ class GainReferee:
             self._kept[name], grown = running_mean(self._kept[name], count, value, every, self._memory)
         self._kept["analyses"], self._kept["since"] = grown[:1], np.zeros(1)
 
-    def _of_bias(self, difference: FloatArray, d: FloatArray, both: BoolArray, common: float) -> dict[str, list[Piece]]:
-        """Return the sums with the mean difference before this visit.
+    def _of_bias(
+        self, mean: FloatArray, deviation: FloatArray, d: FloatArray, both: BoolArray
+    ) -> dict[str, list[Piece]]:
+        """Return the sums with the mean difference before this visit, and with the deviation from it (``_deviation``).
 
         Parameters
         ----------
-        difference : difference of the two products on the cells of both, without the bias common to all cells.
+        d : innovation.
         """
         kept, scales = self._kept, self._scales
-        mean, deviation = self._deviation(difference, both, common)
         last = np.where(both & (kept["visits"] > 0.0) & np.isfinite(kept["last"]), kept["last"], 0.0)
         wanted = {
             "deviation": scales.energy_pieces(deviation),
@@ -195,7 +197,12 @@ class GainReferee:
         return wanted
 
     def _deviation(self, difference: FloatArray, both: BoolArray, common: float) -> tuple[FloatArray, FloatArray]:
-        """Return the mean difference before this visit and the deviation from it, (n_lat, n_lon); 0 if none."""
+        """Return the mean difference before this visit and the deviation from it, (n_lat, n_lon); 0 if none.
+
+        Parameters
+        ----------
+        difference : of the two products on the cells of both, without the bias common to all cells.
+        """
         before = both & (self._kept["visits"] > 0.0)
         mean = np.where(before, self._kept["difference"] - common, 0.0)
         return mean, np.where(before, difference - mean, 0.0)
@@ -215,13 +222,12 @@ class GainReferee:
         bound: FloatArray = kept["deviation"] * (1.0 + _LASTING * rho) / visits
         return bound
 
-    def _add_difference(self, difference: FloatArray, both: BoolArray, common: float) -> None:
-        """Add this visit to the mean difference."""
+    def _add_difference(self, difference: FloatArray, deviation: FloatArray, both: BoolArray) -> None:
+        """Add the difference of the two products at this visit to its mean, and keep the deviation from it."""
         kept = self._kept
-        _, deviation = self._deviation(difference, both, common)
         kept["last"] = np.where(both, np.where(kept["visits"] > 0.0, deviation, np.nan), kept["last"])
         kept["difference"], kept["visits"] = running_mean(
-            kept["difference"], kept["visits"], difference + common, both, _BIAS_VISITS
+            kept["difference"], kept["visits"], difference, both, _BIAS_VISITS
         )
 
     # ------------------------------------------------------------------ estimates

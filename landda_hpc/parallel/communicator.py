@@ -184,3 +184,16 @@ def check_exchange(outgoing: Mapping[int, FloatArray], incoming: Mapping[int, in
     n_sent, n_expected = np.size(outgoing.get(rank, ())), incoming.get(rank, 0)
     if n_sent != n_expected:
         raise ShapeError(f"process {rank} sends {n_sent} numbers to itself but expects {n_expected}.")
+
+
+def exchange_buffers(
+    outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]
+) -> tuple[dict[int, FloatArray], FloatArray, dict[int, FloatArray]]:
+    """Return flat arrays to send, room for all that is received, and the part of it for each sender. Local."""
+    flat = {to: np.asarray(values, dtype=np.float64, order="C").reshape(-1) for to, values in outgoing.items()}
+    received, at = np.empty(sum(incoming.values())), 0
+    parts = {}
+    for sender, n in incoming.items():
+        parts[sender] = received[at : at + n]
+        at += n
+    return flat, received, parts

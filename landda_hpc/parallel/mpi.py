@@ -15,7 +15,13 @@ from mpi4py import MPI
 
 from landda_hpc.constants import ByteArray, FloatArray
 from landda_hpc.errors import ParallelError
-from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, SharedMemory, check_exchange
+from landda_hpc.parallel.communicator import (
+    Communicator,
+    SerialCommunicator,
+    SharedMemory,
+    check_exchange,
+    exchange_buffers,
+)
 from landda_hpc.parallel.traffic import Traffic
 
 T = TypeVar("T")
@@ -87,15 +93,12 @@ class MpiCommunicator:
         check_exchange(outgoing, incoming, self)
         rank, comm, tag = self.rank, self._comm, self._n_exchanges % _TAGS
         self._n_exchanges += 1
-        flat = {to: np.asarray(values, dtype=np.float64, order="C").reshape(-1) for to, values in outgoing.items()}
+        flat, received, parts = exchange_buffers(outgoing, incoming)
         own = flat.pop(rank, None)
         sent = [values.size for values in flat.values() if values.size]
-        received, at = np.empty(sum(incoming.values())), 0
         requests: list[tuple[MPI.Request, int, int]] = []
         with self._traffic.call():
-            for sender, n in incoming.items():
-                part = received[at : at + n]
-                at += n
+            for sender, part in parts.items():
                 if sender == rank and own is not None:
                     part[:] = own
                 else:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import FloatArray
-from landda_hpc.parallel.communicator import SerialCommunicator, check_exchange
+from landda_hpc.parallel.communicator import SerialCommunicator, check_exchange, exchange_buffers
 from landda_hpc.parallel.process_layout import Layout, make_layout
 from landda_hpc.parallel.roots import RootTraffic
 
@@ -32,13 +32,9 @@ class _Alone(SerialCommunicator):
     def exchange(self, outgoing: Mapping[int, FloatArray], incoming: Mapping[int, int]) -> FloatArray:
         """Prepare the buffers as with MPI."""
         check_exchange(outgoing, incoming, self)
-        flat = [np.asarray(values, dtype=np.float64, order="C").reshape(-1) for values in outgoing.values()]
-        received, at = np.zeros(sum(incoming.values())), 0
-        parts = []
-        for n in incoming.values():
-            parts.append(received[at : at + n])
-            at += n
+        flat, received, parts = exchange_buffers(outgoing, incoming)
         self.n_partners = len(flat) + len(parts)
+        received[:] = 0.0
         return received
 
 

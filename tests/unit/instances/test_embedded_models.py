@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def bits(state: TileState | None) -> dict[str, bytes]:
     return {name: state[name].tobytes() for name in state}
 
 
+def require_bits_of(whole: dict[str, Instance], parts: Sequence[tuple[slice, dict[str, Instance]]]) -> None:
+    """The states in the tiles of each rank are those of one rank."""
+    for mine, made in parts:
+        for name, instance in made.items():
+            assert bits(instance.state) == bits(whole[name].state.take(mine))
+
+
 class StopAt:
     """A stop request that comes when it is asked for the n-th time."""
 
@@ -124,9 +132,7 @@ def test_the_state_does_not_depend_on_the_number_of_ranks(tmp_path: Path) -> Non
     def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
         return domain.layout.tiles_of(world.rank), prepared(system(tmp_path, world, domain))
 
-    for mine, made in on_ranks(2, half):
-        for name, instance in made.items():
-            assert bits(instance.state) == bits(whole[name].state.take(mine))
+    require_bits_of(whole, on_ranks(2, half))
 
 
 def test_ranks_compute_the_weather_of_a_spin_up_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +153,7 @@ def test_ranks_compute_the_weather_of_a_spin_up_together(tmp_path: Path, monkeyp
     def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
         return domain.layout.tiles_of(world.rank), prepared(system(tmp_path, world, domain, **raw))
 
-    for mine, made in on_ranks(2, half):
-        for name, instance in made.items():
-            assert bits(instance.state) == bits(whole[name].state.take(mine))
+    require_bits_of(whole, on_ranks(2, half))
     assert len(computed) == len(set(computed)) >= 2 * 3 * 16
 
 
@@ -181,9 +185,7 @@ def test_ranks_compute_the_perturbed_weather_of_members_together(
     def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
         return domain.layout.tiles_of(world.rank), forecast(system(tmp_path, world, domain, **raw))
 
-    for mine, made in on_ranks(2, half):
-        for name, instance in made.items():
-            assert bits(instance.state) == bits(whole[name].state.take(mine))
+    require_bits_of(whole, on_ranks(2, half))
     assert len(computed) == len(set(computed)) >= 2 * 4 * 4
 
 

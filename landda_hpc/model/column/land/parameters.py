@@ -48,15 +48,11 @@ WETTING: Final = 0.11  # albedo of dry minus wet soil
 
 
 @dataclass(frozen=True, eq=False)
-class LandParameters:
-    """Parameters of the land physics beyond those of ``Tiles``; float64, one row per tile.
+class PlantParameters:
+    """Parameters of the plants of tiles; float64, one row per tile.
 
     Attributes
     ----------
-    solid_conductivity, dry_conductivity : of the solids and of the dry soil, W m-1 K-1, shape (n_tile, n_soil).
-    solid_heat_capacity : of the solids, J m-3 K-1, (n_tile, n_soil).
-    albedo_dry, albedo_wet : broadband albedo of bare soil, (n_tile,).
-    vegetation_fraction : fraction of the ground covered by vegetation, 0..1.
     canopy_height : m.
     canopy_albedo : broadband albedo of a dense canopy of leaves.
     stem_visible, stem_infrared : fraction of light that stems scatter.
@@ -68,12 +64,6 @@ class LandParameters:
         (n_tile, 12).
     """
 
-    solid_conductivity: FloatArray
-    dry_conductivity: FloatArray
-    solid_heat_capacity: FloatArray
-    albedo_dry: FloatArray
-    albedo_wet: FloatArray
-    vegetation_fraction: FloatArray
     canopy_height: FloatArray
     canopy_albedo: FloatArray
     stem_visible: FloatArray
@@ -84,6 +74,31 @@ class LandParameters:
     leaf_width: FloatArray
     lai: FloatArray
     sai: FloatArray
+
+    def take(self, index: slice | IntArray) -> Self:
+        """The parameters of the tiles selected by a slice or an index array, in that order."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class LandParameters(PlantParameters):
+    """Parameters of the land physics beyond those of ``Tiles``; float64, one row per tile.
+
+    Attributes
+    ----------
+    solid_conductivity, dry_conductivity : of the solids and of the dry soil, W m-1 K-1, shape (n_tile, n_soil).
+    solid_heat_capacity : of the solids, J m-3 K-1, (n_tile, n_soil).
+    albedo_dry, albedo_wet : broadband albedo of bare soil, (n_tile,).
+    vegetation_fraction : fraction of the ground covered by vegetation, 0..1.
+    others : see ``PlantParameters``.
+    """
+
+    solid_conductivity: FloatArray
+    dry_conductivity: FloatArray
+    solid_heat_capacity: FloatArray
+    albedo_dry: FloatArray
+    albedo_wet: FloatArray
+    vegetation_fraction: FloatArray
 
     def __post_init__(self) -> None:
         n = len(self)
@@ -102,13 +117,9 @@ class LandParameters:
     def __len__(self) -> int:
         return int(self.albedo_dry.shape[0])
 
-    def take(self, index: slice | IntArray) -> Self:
-        """The parameters of the tiles selected by a slice or an index array, in that order."""
-        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
-
 
 @dataclass(frozen=True, eq=False)
-class LandCover:
+class LandCover(PlantParameters):
     """What the parameters of tiles have in common for any porosity and vegetation fraction; one row per tile.
 
     Attributes
@@ -119,8 +130,7 @@ class LandCover:
     depth : annual mean area index of leaves and stems over their projection, (n_tile,).
     visible, infrared : fraction of light that leaves and stems together scatter, (n_tile,).
     shade : fraction of the ground below plants that they cover, 0..1, (n_tile,).
-    canopy_height, canopy_albedo, stem_visible, stem_infrared, leaf_angle, min_stomatal_resistance, radiation_half,
-    leaf_width, lai, sai : as in ``LandParameters``.
+    others : see ``PlantParameters``.
     """
 
     peat: FloatArray
@@ -131,20 +141,6 @@ class LandCover:
     visible: FloatArray
     infrared: FloatArray
     shade: FloatArray
-    canopy_height: FloatArray
-    canopy_albedo: FloatArray
-    stem_visible: FloatArray
-    stem_infrared: FloatArray
-    leaf_angle: FloatArray
-    min_stomatal_resistance: FloatArray
-    radiation_half: FloatArray
-    leaf_width: FloatArray
-    lai: FloatArray
-    sai: FloatArray
-
-    def take(self, index: slice | IntArray) -> Self:
-        """The cover of the tiles selected by a slice or an index array, in that order."""
-        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 def land_cover(tiles: Tiles, cells: CellCover, climate: TileClimate) -> LandCover:
@@ -196,12 +192,6 @@ def land_cover(tiles: Tiles, cells: CellCover, climate: TileClimate) -> LandCove
     )
 
 
-_OF_COVER: Final = tuple(
-    f.name for f in fields(LandCover) if f.name in {p.name for p in fields(LandParameters)} and "solid" not in f.name
-)
-"""Parameters that a cover has."""
-
-
 def land_parameters(tiles: Tiles, cover: LandCover) -> LandParameters:
     """Complete the parameters of tiles by their porosity and vegetation fraction.
 
@@ -233,7 +223,7 @@ def land_parameters(tiles: Tiles, cover: LandCover) -> LandParameters:
         albedo_dry=albedo_dry,
         albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
         vegetation_fraction=vegetation,
-        **{name: getattr(cover, name) for name in _OF_COVER},
+        **{f.name: getattr(cover, f.name) for f in fields(PlantParameters)},
     )
 
 
